@@ -1,0 +1,401 @@
+"""Does a resource have the shape that R4 defines? All that is wrong at once (validation.html).
+
+Checked: known elements, cardinality, types, formats of primitives, choices, primitive extensions, contained
+resources, types of reference targets, codes of required bindings that FHIR lists, ele-1 and ext-1. Not checked:
+profiles, other invariants, codes of systems outside FHIR, whether a reference exists.
+
+Each type becomes one check, a closure over tables, made when it is first met. A check returns None for a good
+value, else its problems with paths relative to it: only a bad resource pays for paths and sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lienmach.standards.fhir import contained, references
+from lienmach.standards.fhir.definitions import PRIMITIVES, Definitions, Element
+from lienmach.standards.fhir.primitives import CHECKS
+
+FINDINGS_MAX = 100
+
+# (path below the checked value, severity, code, sentence)
+Problem = tuple[str, str, str, str]
+# None, or a sentence (then the code is `value`), or problems.
+Found = None | str | list[Problem]
+Check = Callable[[Any], Found]
+
+# A null in a list, or a list of primitive extensions: right only if its twin list agrees, which the parent sees.
+_TWIN = "twin"
+# A reference `#id`: right only if the resource contains it, which the resource sees.
+_FRAGMENT = "fragment"
+
+# Attributes in XML, and so without ids and extensions of their own (json.html#primitive); `id` in all others.
+_ATTRIBUTES = {"Extension": ("id", "url"), "Narrative": ("id", "div")}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong; the same fields as an OperationOutcome.issue. expression: FHIRPath of the place."""
+
+    severity: str
+    code: str
+    diagnostics: str
+    expression: str
+
+
+def validate(definitions: Definitions, resource: dict[str, Any], *, type_expected: str | None = None) -> list[Finding]:
+    """All findings of a resource, at most 100 and one that says how many more; [] for a valid one.
+
+    resource: as `json.parse` gives it. type_expected: the type it must be, such as that of the URL.
+    """
+    name = resource.get("resourceType")
+    if type_expected is not None and name != type_expected:
+        return [Finding("error", "invalid", f"Expected a {type_expected}, found {_named(name)}.", type_expected)]
+    problems = _compiled(definitions).resource(resource)
+    if not problems:
+        return []
+    if isinstance(problems, str):
+        problems = [("", "error", "value", problems)]
+    root = name if isinstance(name, str) and definitions.is_resource_type(name) else "Resource"
+    findings = [Finding(severity, code, text, root + path) for path, severity, code, text in problems[:FINDINGS_MAX]]
+    if len(problems) > FINDINGS_MAX:
+        findings.append(Finding("error" if all(f.severity == "warning" for f in findings) else "information",
+                                "too-costly", f"There are more: the first {FINDINGS_MAX} are listed.", root))
+    return findings
+
+
+def _compiled(definitions: Definitions) -> _Checks:
+    checks = definitions.compiled.get(__name__)
+    if checks is None:
+        checks = definitions.compiled[__name__] = _Checks(definitions)
+    return checks
+
+
+class _Checks:
+    """The checks made so far, by the name of a type or path."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self.definitions = definitions
+        self._made: dict[str, Check] = {}
+        self.targets = references.Targets(definitions)
+
+    def resource(self, value: Any) -> Found:
+        """Check a resource of any concrete type."""
+        if type(value) is not dict:
+            return "Expected a resource, an object."
+        name = value.get("resourceType")
+        if not isinstance(name, str) or not self._is_type(name):
+            return [("", "error", "structure" if name is None else "not-supported",
+                     f"The resourceType is {_named(name)}; it must be a type of R4.")]
+        found = self.of(name)(value)
+        if found is not None:
+            found = _settle_fragments(found, value)
+        if "contained" in value and not isinstance(found, str):
+            found = _add(found, "", contained.problems(value))
+        return found
+
+    def inner_resource(self, value: Any) -> Found:
+        """Check a contained resource: its fragments are its container's."""
+        if type(value) is not dict or not self._is_type(value.get("resourceType")):
+            return self.resource(value)
+        return self.of(value["resourceType"])(value)
+
+    def _is_type(self, name: Any) -> bool:
+        return type(name) is str and self.definitions.is_resource_type(name)
+
+    def of(self, name: str) -> Check:
+        """The check of a resource type, data type or path; it may refer to itself."""
+        check = self._made.get(name)
+        if check is None:
+            made: list[Check] = []
+            self._made[name] = lambda value: made[0](value)
+            check = _of_object(self, name)
+            made.append(check)
+            self._made[name] = check
+        return check
+
+    def later(self, name: str) -> Check:
+        """A check that is made when it is first used, so that a type does not pull in all of R4."""
+        made: list[Check] = []
+
+        def check(value: Any) -> Found:
+            if not made:
+                made.append(self.of(name))
+            return made[0](value)
+
+        return self._made.get(name, check)
+
+
+def _of_object(checks: _Checks, name: str) -> Check:
+    members: dict[str, Check] = {}
+    paths: dict[str, str] = {}
+    required: set[str] = set()
+    alternatives: list[tuple[str, frozenset[str]]] = []
+    choices: list[tuple[str, frozenset[str]]] = []
+    for element in checks.definitions.elements(name).values():
+        keys = set()
+        for key, check, is_primitive in _members(checks, name, element):
+            members[key] = _list_of(check, element) if element.is_list else _one(check)
+            paths[key] = element.name
+            keys.add(key)
+            if is_primitive and key not in _ATTRIBUTES.get(name, ("id",)):
+                extension = checks.later("Element")
+                members["_" + key] = _twins(extension) if element.is_list else _one(extension)
+                paths["_" + key] = element.name
+                keys.add("_" + key)
+        if element.is_choice:
+            choices.append((element.name, frozenset(keys)))
+        if element.min and keys:
+            if len(keys) == 1:
+                required |= keys
+            else:
+                alternatives.append((element.name, frozenset(keys)))
+    is_resource = checks.definitions.is_resource_type(name)
+    if is_resource:
+        members["resourceType"] = lambda value: None
+        paths["resourceType"] = "resourceType"
+    return _object(name, members, paths, frozenset(required), tuple(alternatives), tuple(choices), is_resource)
+
+
+def _members(checks: _Checks, parent: str, element: Element) -> list[tuple[str, Check, bool]]:
+    """(JSON name, check of one value, whether it is primitive) for each type of an element."""
+    if element.content_reference:
+        return [(element.name, checks.later(element.content_reference), False)]
+    found = []
+    for kind in element.types:
+        key = element.name + kind[0].upper() + kind[1:] if element.is_choice else element.name
+        if kind in PRIMITIVES:
+            found.append((key, _bound_code(checks, element) if kind == "code" else CHECKS[kind], True))
+        elif kind == "Resource":
+            found.append((key, checks.inner_resource if key == "contained" else checks.resource, False))
+        elif kind in ("BackboneElement", "Element"):
+            found.append((key, checks.later(f"{parent}.{element.name}"), False))
+        elif checks.definitions.is_resource_type(kind):
+            found.append((key, checks.resource, False))
+        elif kind == "Reference":
+            found.append((key, _reference(checks, element), False))
+        elif kind in ("CodeableConcept", "Coding"):
+            found.append((key, _bound_concept(checks, element, kind), False))
+        else:
+            found.append((key, checks.later(kind), False))
+    return found
+
+
+def _object(name: str, members: dict[str, Check], paths: dict[str, str], required: frozenset[str],
+            alternatives: tuple[tuple[str, frozenset[str]], ...], choices: tuple[tuple[str, frozenset[str]], ...],
+            is_resource: bool) -> Check:
+    get = members.get
+    is_extension = name == "Extension"
+    choice_keys = tuple(keys for _, keys in choices)
+
+    def check(value: Any) -> Found:
+        if type(value) is not dict:
+            return f"Expected an object, found {_kind(value)}."
+        problems = None
+        for key, child in value.items():
+            member = get(key)
+            if member is None:
+                problems = _add(problems, "", [(_dotted(key), "error", "structure",
+                                                f"{name} has no element {_named(key)} in R4.")])
+                continue
+            found = member(child)
+            if found is not None:
+                problems = _add(problems, "." + paths[key], _settle(found, key, value))
+        if required and not value.keys() >= required:
+            problems = _add(problems, "", _missing(value, required))
+        for wanted, keys in alternatives:
+            if keys.isdisjoint(value):
+                problems = _add(problems, "", _absent(wanted))
+        for keys in choice_keys:
+            if len(keys & value.keys()) > 1:
+                problems = _add(problems, "", _ambiguous(value, choices))
+                break
+        if not is_resource and (not value or (len(value) == 1 and "id" in value)):
+            return [*(problems or ()), ("", "error", "invariant", "An element has a value or children (ele-1).")]
+        if is_extension and ("extension" in value) == (not choice_keys[0].isdisjoint(value)):
+            problems = _add(problems, "", [("", "error", "invariant",
+                                            "An extension has either extensions or a value, not both (ext-1).")])
+        return problems
+
+    return check
+
+
+def _one(check: Check) -> Check:
+    """An element that does not repeat; a list or null fails the check of its type by itself."""
+    return check
+
+
+def _list_of(check: Check, element: Element) -> Check:
+    low, high = element.min, element.max
+
+    def check_list(value: Any) -> Found:
+        if type(value) is not list:
+            return [("", "error", "structure", f"{element.name!r} repeats: expected a list, found {_kind(value)}.")]
+        problems = None
+        for index, item in enumerate(value):
+            if item is None:
+                problems = _add(problems, f"[{index}]", [("", "error", _TWIN, "null")])
+                continue
+            found = check(item)
+            if found is not None:
+                problems = _add(problems, f"[{index}]", found)
+        if not value:
+            return [("", "error", "structure", "A list must not be empty.")]
+        if len(value) < low or (high is not None and len(value) > high):
+            problems = _add(problems, "", [("", "error", "structure", f"{len(value)} values are too few or many.")])
+        return problems
+
+    return check_list
+
+
+def _twins(extension: Check) -> Check:
+    """The list of ids and extensions beside a list of primitive values (json.html#primitive)."""
+    def check(value: Any) -> Found:
+        if type(value) is not list or not value:
+            return [("", "error", "structure", "Expected a list, not empty, beside a list of values.")]
+        problems: list[Problem] | None = [("", "error", _TWIN, "length")]
+        for index, item in enumerate(value):
+            found: Found = [("", "error", _TWIN, "null")] if item is None else extension(item)
+            if found is not None:
+                problems = _add(problems, f"[{index}]", found)
+        return problems
+
+    return check
+
+
+def _settle(found: Found, key: str, parent: dict[str, Any]) -> Found:
+    """Decide the problems that depend on the twin list: nulls, and lists of unequal length."""
+    if isinstance(found, str) or not any(problem[2] == _TWIN for problem in found or ()):
+        return found
+    twin = parent.get(key[1:] if key.startswith("_") else "_" + key)
+    settled = []
+    for path, severity, code, text in found or ():
+        if code != _TWIN:
+            settled.append((path, severity, code, text))
+        elif text == "length":
+            if twin is not None and (type(twin) is not list or len(twin) != len(parent[key])):
+                settled.append((path, severity, "structure", f"{key[1:]!r} and {key!r} have unequal lengths."))
+        else:
+            index = int(path[1:-1])
+            if type(twin) is not list or index >= len(twin) or twin[index] is None:
+                settled.append((path, severity, "structure", "A null stands for nothing here."))
+    return settled or None
+
+
+def _bound_code(checks: _Checks, element: Element) -> Check:
+    plain = CHECKS["code"]
+    pairs = _required_codes(checks, element)
+    if pairs is None:
+        return plain
+    codes = frozenset(code for _, code in pairs)
+
+    def check(value: Any) -> Found:
+        if type(value) is str and value in codes:
+            return None
+        return plain(value) or [("", "error", "code-invalid",
+                                 f"{_named(value)} is not one of the codes of {element.binding_valueset}.")]
+
+    return check
+
+
+def _bound_concept(checks: _Checks, element: Element, kind: str) -> Check:
+    plain = checks.later(kind)
+    pairs = _required_codes(checks, element)
+    if pairs is None:
+        return plain
+
+    def check(value: Any) -> Found:
+        found = plain(value)
+        if found is not None:
+            return found
+        codings = [value] if kind == "Coding" else value.get("coding", ())
+        if any((coding.get("system"), coding.get("code")) in pairs for coding in codings):
+            return None
+        return [("", "error", "code-invalid", f"No coding is one of {element.binding_valueset}, which is required.")]
+
+    return check
+
+
+def _required_codes(checks: _Checks, element: Element) -> frozenset[tuple[str, str]] | None:
+    if element.binding_strength != "required" or not element.binding_valueset:
+        return None
+    return checks.definitions.valueset_codes(element.binding_valueset)
+
+
+def _reference(checks: _Checks, element: Element) -> Check:
+    plain = checks.later("Reference")
+    targets = checks.targets
+    allowed = frozenset(element.reference_targets)
+
+    def check(value: Any) -> Found:
+        found = plain(value)
+        if found is not None:
+            return found
+        reference = value.get("reference")
+        if reference is None or reference == "#":
+            return None
+        if reference.startswith("#"):
+            return [(".reference", "error", _FRAGMENT, reference[1:])]
+        text = targets.problem(reference, allowed)
+        return None if text is None else [(".reference", "error", "value", text)]
+
+    return check
+
+
+def _settle_fragments(found: Found, resource: dict[str, Any]) -> Found:
+    """Decide the references `#id` of a resource and of what it contains."""
+    if isinstance(found, str) or not any(problem[2] == _FRAGMENT for problem in found or ()):
+        return found
+    ids = contained.ids(resource)
+    return [p if p[2] != _FRAGMENT else (p[0], "error", "not-found", f"Nothing contained has the id {p[3][:64]!r}.")
+            for p in found or () if p[2] != _FRAGMENT or p[3] not in ids] or None
+
+
+def _add(problems: list[Problem] | None, prefix: str, found: Found) -> list[Problem] | None:
+    """`problems` and what was `found` below `prefix`. Of very many, no more are kept than will be told."""
+    if found is None:
+        return problems
+    new = ([(prefix, "error", "value", found)] if isinstance(found, str)
+           else [(prefix + path, severity, code, text) for path, severity, code, text in found])
+    if problems is None:
+        return new
+    if len(problems) <= FINDINGS_MAX:
+        problems += new
+    elif not _is_final(problems[0]):
+        # What is still open may come to nothing, so an error behind it must not be lost: it goes to the front.
+        problems[:0] = [p for p in new if _is_final(p)][:FINDINGS_MAX]
+        problems += [p for p in new if not _is_final(p)]
+    return problems
+
+
+def _is_final(problem: Problem) -> bool:
+    return problem[1] == "error" and problem[2] != _TWIN and problem[2] != _FRAGMENT
+
+
+def _missing(value: dict[str, Any], required: frozenset[str]) -> list[Problem]:
+    return [problem for name in sorted(required - value.keys()) for problem in _absent(name)]
+
+
+def _absent(name: str) -> list[Problem]:
+    return [("." + name, "error", "required", f"{name!r} is required and missing.")]
+
+
+def _ambiguous(value: dict[str, Any], choices: tuple[tuple[str, frozenset[str]], ...]) -> list[Problem] | None:
+    """Choices with more than one type; a value and its own `_value…` are one."""
+    return [("." + name, "error", "structure", f"Only one of {', '.join(sorted(used))} may be present.")
+            for name, keys in choices if len(used := {key.lstrip("_") for key in keys & value.keys()}) > 1] or None
+
+
+def _dotted(key: str) -> str:
+    return "." + key[:80]
+
+
+def _named(value: Any) -> str:
+    return repr(value[:80]) if isinstance(value, str) else "missing" if value is None else _kind(value)
+
+
+def _kind(value: Any) -> str:
+    return ("null" if value is None else "an object" if type(value) is dict else "a list" if type(value) is list
+            else "text" if type(value) is str else "a boolean" if type(value) is bool else "a number")
