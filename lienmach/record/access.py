@@ -1,0 +1,154 @@
+"""May this actor do this? As a check before a verb, and as a predicate in the SQL of every path.
+
+The first policy: role × purpose × resource type, within the actor's own tenant. Nothing is allowed that no row of
+the table below allows: an unknown role, a purpose that the role does not serve, a type that it does not need.
+`visible` is the only way a query learns what its actor may see; it stands in read, history, search, every hop of
+a chain, `_has`, `_include` and totals. Row-level security (record/schema) stands behind it and knows the tenant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+from lienmach.base import errors
+from lienmach.base.actor import Actor
+from lienmach.standards.fhir.definitions import Definitions
+
+ANY = "*"
+_DIRECTORY = """Organization Location Practitioner PractitionerRole HealthcareService Endpoint OrganizationAffiliation
+InsurancePlan"""
+_CATALOGUE = """CodeSystem ValueSet ConceptMap NamingSystem StructureDefinition StructureMap SearchParameter
+OperationDefinition CapabilityStatement CompartmentDefinition ImplementationGuide GraphDefinition MessageDefinition
+TerminologyCapabilities ActivityDefinition PlanDefinition Questionnaire Library Measure Medication MedicationKnowledge
+Substance CatalogEntry ObservationDefinition SpecimenDefinition DeviceDefinition ChargeItemDefinition EventDefinition
+ExampleScenario TestScript TestReport EffectEvidenceSynthesis Evidence EvidenceVariable ResearchDefinition
+ResearchElementDefinition RiskEvidenceSynthesis MedicinalProduct MedicinalProductAuthorization
+MedicinalProductContraindication MedicinalProductIndication MedicinalProductIngredient MedicinalProductInteraction
+MedicinalProductManufactured MedicinalProductPackaged MedicinalProductPharmaceutical
+MedicinalProductUndesirableEffect SubstanceNucleicAcid SubstancePolymer SubstanceProtein
+SubstanceReferenceInformation SubstanceSourceMaterial SubstanceSpecification"""
+_PERSON = "Patient RelatedPerson Person Coverage Group Flag AllergyIntolerance"
+_DESK = "Appointment AppointmentResponse Slot Schedule Encounter EpisodeOfCare Task Communication Consent DocumentReference"
+_MONEY = """Account ChargeItem Claim ClaimResponse CoverageEligibilityRequest CoverageEligibilityResponse
+EnrollmentRequest EnrollmentResponse ExplanationOfBenefit Invoice PaymentNotice PaymentReconciliation Contract"""
+_TREATMENT = """Condition Procedure MedicationRequest MedicationDispense ServiceRequest DiagnosticReport Observation
+Specimen ImagingStudy Immunization DeviceRequest SupplyRequest"""
+_CLINICAL = ANY  # read of everything but what _GUARDED holds back
+_GUARDED = frozenset(["AuditEvent"])
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a role may do: resource types to read, to write, and the purposes (v3 PurposeOfUse) it may act for."""
+
+    read: str
+    write: str
+    purposes: str
+    audit: bool = False
+
+
+GRANTS: dict[str, Grant] = {
+    "system": Grant(ANY, ANY, "TREAT ETREAT HPAYMT HOPERAT PATADMIN SYSADMIN HRESCH PUBHLTH HTEST", audit=True),
+    "admin": Grant(f"{_DIRECTORY} {_CATALOGUE} Device DeviceMetric Subscription Bundle Parameters",
+                   f"{_DIRECTORY} {_CATALOGUE} Device DeviceMetric", "SYSADMIN HOPERAT TREAT"),
+    "reception": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE}", f"{_PERSON} {_DESK}", "PATADMIN TREAT"),
+    "doctor": Grant(_CLINICAL, _CLINICAL, "TREAT ETREAT BTG", audit=True),
+    "nurse": Grant(_CLINICAL, _CLINICAL, "TREAT ETREAT"),
+    "lab": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_TREATMENT} Device",
+                 "Specimen Observation DiagnosticReport Task Device", "TREAT"),
+    "imaging": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_TREATMENT} Device Media",
+                     "ImagingStudy Observation DiagnosticReport Media Task Device", "TREAT"),
+    "pharmacist": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_TREATMENT} MedicationStatement "
+                        "MedicationAdministration SupplyDelivery DetectedIssue",
+                        "MedicationDispense MedicationStatement SupplyDelivery DetectedIssue Task Medication",
+                        "TREAT HPAYMT"),
+    "cashier": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_MONEY}", f"{_MONEY} Task", "HPAYMT TREAT"),
+    "insurance": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_MONEY} {_TREATMENT}", f"{_MONEY} Coverage Task",
+                       "HPAYMT TREAT"),
+    "director": Grant(_CLINICAL, "Task Communication", "HOPERAT TREAT", audit=True),
+    "dpo": Grant(f"Patient RelatedPerson Person Consent Provenance {_DIRECTORY}", "Consent Task", "HOPERAT TREAT",
+                 audit=True),
+}
+"""No one writes AuditEvent but the record itself and an integrator's `system`; no one changes or deletes one."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A compiled policy. read, write: numbers of the types allowed, or None for all of them."""
+
+    read: frozenset[int] | None
+    write: frozenset[int] | None
+
+    def may_read(self, type_number: int) -> bool:
+        return self.read is None or type_number in self.read
+
+    def may_write(self, type_number: int) -> bool:
+        return self.write is None or type_number in self.write
+
+
+class Asker(Protocol):
+    """What is needed of a unit of work to decide: its policy and its tenant."""
+
+    policy: Policy
+    tenant: Any
+    definitions: Definitions
+
+
+def policy_of(actor: Actor, definitions: Definitions) -> Policy:
+    """The policy of this actor; nothing at all where no row of GRANTS fits role and purpose."""
+    return _compile(actor.roles, actor.purpose, definitions)
+
+
+@lru_cache(maxsize=512)
+def _compile(roles: frozenset[str], purpose: str, definitions: Definitions) -> Policy:
+    everything = frozenset(definitions.types)
+    read: set[str] = set()
+    write: set[str] = set()
+    for role in roles:
+        grant = GRANTS.get(role)
+        if grant is None or purpose not in grant.purposes.split():
+            continue
+        read |= everything - _GUARDED if grant.read == ANY else set(grant.read.split())
+        write |= everything - _GUARDED if grant.write == ANY else set(grant.write.split())
+        if grant.audit:
+            read |= _GUARDED
+        if role == "system":
+            write |= _GUARDED
+    return Policy(_numbers(read, everything, definitions), _numbers(write, everything, definitions))
+
+
+def _numbers(names: set[str], everything: frozenset[str], definitions: Definitions) -> frozenset[int] | None:
+    if names >= everything:
+        return None
+    return frozenset(definitions.type_number(name) for name in names & everything)
+
+
+_VERBS = {"read": "read", "create": "store", "update": "change", "delete": "delete"}
+
+
+def check(tx: Asker, interaction: str, resource_type: str) -> None:
+    """Raise errors.Refused unless this actor may do `interaction` on this type.
+
+    interaction: read (vread, history and search too), create, update or delete.
+    """
+    number = tx.definitions.type_number(resource_type)
+    allowed = tx.policy.may_read(number) if interaction == "read" else tx.policy.may_write(number)
+    if resource_type in _GUARDED and interaction in ("update", "delete"):
+        raise errors.Refused(f"Nobody changes or deletes an {resource_type}.")
+    if not allowed:
+        raise errors.Refused(f"Your role may not {_VERBS[interaction]} {resource_type}.")
+
+
+def visible(tx: Asker, alias: str, args: list[Any]) -> str:
+    """SQL that is true for rows of `alias` (a table with tenant and type) that this actor may see.
+
+    Values are appended to `args`. alias: a name from the code, never from a request.
+    """
+    args.append(tx.tenant.number)
+    own = f"{alias}.tenant = ${len(args)}"
+    if tx.policy.read is None:
+        return own
+    args.append(sorted(tx.policy.read))
+    return f"({own} and {alias}.type = any(${len(args)}::smallint[]))"

@@ -1,0 +1,26 @@
+"""What a change in the record causes: job rows, in the same transaction.
+
+`app.py` fills `Store.on_change` from the departments: resource type -> kinds of job. A job row carries the type,
+the id and the version; the job reads the rest. A change never waits for the work that it causes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from lienmach.base.jobs import JobRow
+from lienmach.record.change import Change
+
+
+class Causing(Protocol):
+    """What is needed of a unit of work."""
+
+    jobs: list[JobRow]
+    store: Any
+
+
+def queue(tx: Causing, change: Change) -> None:
+    """Add the jobs that wait for changes of this type."""
+    for kind in tx.store.on_change.get(change.type, ()):
+        tx.jobs.append(JobRow(kind, {"type": change.type, "id": change.id, "version_id": change.version_id,
+                                     "op": change.op}))

@@ -1,0 +1,205 @@
+"""The only place that commits.
+
+Units of work of one tenant that end in the same moment are written in one transaction: one lock of the chain's
+head, one statement of inserts, one flush to disk. A commit never shares fates: if a group fails for a reason
+that one unit may have caused, all of it is rolled back and its units are written again one by one.
+
+Before it writes, the committer holds the head's row lock, so it is alone in its tenant (other processes wait):
+premises that a unit took from its snapshot (this version is current, nothing matches this condition) are
+looked at again there and can not change any more. A unit whose premise fell raises Changed and is run again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import Any
+
+import asyncpg
+
+from lienmach.base import errors
+from lienmach.record import ledger, rowsets
+from lienmach.record.change import Change, Unit
+
+_log = logging.getLogger(__name__)
+_GROUP_UNITS_MAX = 256
+_GROUP_CHANGES_MAX = 2000
+
+
+class Changed(Exception):
+    """Somebody else changed what this unit relied on. Nothing was written; run the whole unit again."""
+
+
+class Committer:
+    """Writes the units of one tenant, in the order in which they end."""
+
+    def __init__(self, pool: asyncpg.Pool, tenant: int) -> None:
+        self._pool = pool
+        self._tenant = tenant
+        self._waiting: deque[tuple[Unit, asyncio.Future[None]]] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    async def commit(self, unit: Unit) -> None:
+        """Return when everything that `unit` collected is durable. Raises Changed, errors.Unavailable."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((unit, done))
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._drain())
+        await done
+
+    async def close(self) -> None:
+        """Wait until everything handed in is written."""
+        while self._task is not None and not self._task.done():
+            await asyncio.wait([self._task])
+
+    async def _drain(self) -> None:
+        await asyncio.sleep(0)  # let the other units of this moment come in
+        while self._waiting:
+            group = self._next_group()
+            try:
+                await self._write_group(group)
+            except BaseException as error:
+                for _, done in group:
+                    if not done.done():
+                        done.set_exception(errors.Unavailable("The record is being stopped."))
+                if not isinstance(error, Exception):
+                    raise
+                _log.exception("a commit failed in a way that it should not")
+
+    def _next_group(self) -> list[tuple[Unit, asyncio.Future[None]]]:
+        """As many waiting units as may be written together: no id twice, a unit with premises alone."""
+        group: list[tuple[Unit, asyncio.Future[None]]] = []
+        keys: set[tuple[int, str]] = set()
+        changes = 0
+        while self._waiting and len(group) < _GROUP_UNITS_MAX:
+            unit, _ = self._waiting[0]
+            touched = unit.pending.keys()
+            if group and (unit.premises or changes + len(unit.changes) > _GROUP_CHANGES_MAX
+                          or not keys.isdisjoint(touched)):
+                break
+            group.append(self._waiting.popleft())
+            if unit.premises:
+                break
+            keys.update(touched)
+            changes += len(unit.changes)
+        return group
+
+    async def _write_group(self, group: list[tuple[Unit, asyncio.Future[None]]]) -> None:
+        failure = await self._try([unit for unit, _ in group])
+        if failure is None:
+            for _, done in group:
+                if not done.done():
+                    done.set_result(None)
+            return
+        retry = len(group) > 1 and not isinstance(failure, errors.Unavailable)
+        for unit, done in group:
+            one = await self._try([unit]) if retry else failure
+            if done.done():
+                continue
+            if one is None:
+                done.set_result(None)
+            else:
+                done.set_exception(one)
+
+    async def _try(self, units: list[Unit]) -> Exception | None:
+        """Write these units in one transaction; the failure as a value, in our own words."""
+        try:
+            async with self._pool.acquire() as connection:
+                try:
+                    await self._write(connection, units)
+                except BaseException:
+                    if connection.is_in_transaction():
+                        await connection.execute("rollback")
+                    raise
+            return None
+        except (Changed, errors.Failure) as failure:
+            return failure
+        except asyncpg.UniqueViolationError:
+            return Changed("An id was taken meanwhile.")
+        except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError) as failure:
+            _log.error("the database has no room left: %s", failure.sqlstate)
+            return errors.Unavailable("The disk of this node is full; nothing was stored. Free space and try again.")
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.AdminShutdownError,
+                asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError, OSError) as failure:
+            _log.warning("the database went away during a commit: %s", type(failure).__name__)
+            return errors.Unavailable("The database is restarting; this change may not have been stored. Try again.")
+        except asyncpg.PostgresError as failure:
+            _log.error("the database refused a commit: %s %s", failure.sqlstate, type(failure).__name__)
+            return errors.Conflict("The record refused this change; nothing was stored.")
+
+    async def _write(self, connection: asyncpg.Connection, units: list[Unit]) -> None:
+        tenant = self._tenant
+        await connection.execute(f"begin; set local lienmach.tenant = '{int(tenant)}'")
+        head = await connection.fetchrow("select seq, hash from ledger where tenant = $1 for update", tenant)
+        if head is None:
+            raise errors.Refused("This tenant has no record.")
+        for unit in units:
+            for premise in unit.premises:
+                if not await premise(unit, connection):
+                    raise Changed("A condition matches something else now.")
+        rows = rowsets.Rows()
+        moves = _Moves()
+        seq, chain = head["seq"], head["hash"]
+        for unit in units:
+            for change in unit.changes:
+                seq += 1
+                chain = _gather(rows, moves, tenant, seq, chain, change)
+            rows.tables["import_mark"].extend(unit.marks.values())
+            for job in unit.jobs:
+                rows.tables["job"].append((job.kind, job.payload_text, job.run_at or unit.now, job.attempts_max))
+        if moves.ids:
+            moved = await connection.fetchval(rowsets.CHANGE_DIRECTORY, *moves.arguments(tenant))
+            if moved != len(moves.ids):
+                raise Changed("Another version was stored meanwhile.")
+        sql, args = rows.statement(tenant, seq, chain, upsert=bool(moves.ids))
+        await connection.execute(sql, *args)
+        await connection.execute("commit")
+
+
+class _Moves:
+    """Directory entries that point at a new version, with the version that they must point at until now."""
+
+    def __init__(self) -> None:
+        self.types: list[int] = []
+        self.ids: list[str] = []
+        self.expected: list[int] = []
+        self.seqs: list[int] = []
+        self.versions: list[int] = []
+        self.deleted: list[bool] = []
+        self.rids: list[int] = []
+
+    def arguments(self, tenant: int) -> tuple[Any, ...]:
+        gone = [rid for rid, deleted in zip(self.rids, self.deleted, strict=True) if deleted]
+        return (tenant, self.types, self.ids, self.expected, self.seqs, self.versions, self.deleted, self.rids, gone)
+
+
+def _gather(rows: rowsets.Rows, moves: _Moves, tenant: int, seq: int, chain: bytes, change: Change) -> bytes:
+    """Give one change its number and its link, and lay its rows out. Returns the chain with it."""
+    rid = seq if change.point is None else change.point.rid
+    if change.prior is not None:
+        rid = change.prior.rid
+    change.rid = rid
+    change.seq = seq
+    chain = ledger.link(chain, seq=seq, tenant=tenant, type_number=change.type_number, resource_id=change.id,
+                        version_id=change.version_id, op=change.op, at=change.at, salt=change.salt, body=change.body)
+    deleted = change.op == "D"
+    rows.tables["version"].append((change.bucket, seq, rid, change.type_number, change.version_id, change.op,
+                                   change.at, change.id, change.patient, change.salt, chain, change.body))
+    if change.superseded:
+        return chain  # a later change of the same unit is the current one
+    if change.point is None:
+        rows.tables["resource"].append((change.bucket, change.type_number, change.version_id, rid, seq, deleted,
+                                        change.id))
+    else:
+        moves.types.append(change.type_number)
+        moves.ids.append(change.id)
+        moves.expected.append(change.point.seq)
+        moves.seqs.append(seq)
+        moves.versions.append(change.version_id)
+        moves.deleted.append(deleted)
+        moves.rids.append(rid)
+    if not deleted:
+        rows.add_index(bucket=change.bucket, type_number=change.type_number, rid=rid, seq=seq, updated=change.at,
+                       rows=change.rows)
+    return chain

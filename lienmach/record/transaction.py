@@ -1,0 +1,204 @@
+"""One unit of work: a snapshot to read from, and the rows that it collects to be written together.
+
+    async with store.begin(actor) as tx:
+        patient = await read.read(tx, "Patient", "a1")
+        await write.update(tx, "Patient", "a1", body)
+    # here everything is durable, the audit event included; on an exception nothing is
+
+`tx` is the first argument of every verb. It carries who acts, the time, the tenant and the definitions; nothing of
+that is ambient. It never commits by itself: record/committer.py does, alone or together with other units.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import asyncpg
+
+from lienmach.base import clock, errors
+from lienmach.base.actor import Actor
+from lienmach.base.jobs import JobRow
+from lienmach.base.settings import Settings
+from lienmach.record import access, audit, committer, snapshot, tenants
+from lienmach.record.change import Change, Mark, Stored
+from lienmach.record.index import parameters as index_parameters
+from lienmach.record.snapshot import Key
+from lienmach.standards.fhir.definitions import Definitions
+
+_SNAPSHOTS_MAX = 3
+_ATTEMPTS_MAX = 10
+Result = TypeVar("Result")
+Premise = Callable[["Transaction", asyncpg.Connection], Awaitable[bool]]
+
+
+class Store:
+    """The record of this process: its pools, tenants and definitions. One per process, made by app.py or a command."""
+
+    def __init__(self, settings: Settings, pool: asyncpg.Pool, definitions: Definitions,
+                 found: dict[int, tenants.Tenant], *, now: clock.Clock = clock.now, base_url: str = "") -> None:
+        self.limits = settings
+        self.pool = pool
+        self.definitions = definitions
+        self.tenants = found
+        self.now = now
+        self.base_url = base_url
+        self.standard_parameters = index_parameters.Parameters.load(definitions)
+        self.custom_parameters: dict[int, index_parameters.Parameters] = {}
+        self.on_change: dict[str, list[str]] = {}
+        self.check_room: Callable[[], None] = _do_nothing  # raises errors.Unavailable on a full disk
+        self.poke: Callable[[], None] = _do_nothing  # tells the worker of this process that there are jobs
+        self._snapshots = snapshot.Snapshots(pool, _SNAPSHOTS_MAX)
+        self._committers: dict[int, committer.Committer] = {}
+
+    @classmethod
+    async def open(cls, settings: Settings, pool: asyncpg.Pool, definitions: Definitions, *,
+                   now: clock.Clock = clock.now, base_url: str = "") -> Store:
+        """Read the tenants and be ready. pool: of the application role, which row-level security binds."""
+        async with pool.acquire() as connection:
+            found = await tenants.load_all(connection)
+        return cls(settings, pool, definitions, found, now=now, base_url=base_url)
+
+    async def close(self) -> None:
+        """Wait until everything that was handed in is written. The pool is its opener's to close."""
+        for one in self._committers.values():
+            await one.close()
+
+    async def tenant_by_slug(self, slug: str) -> tenants.Tenant:
+        """The tenant of this name; looks again if it is not known yet. Raises errors.NotFound."""
+        for attempt in range(2):
+            for tenant in self.tenants.values():
+                if tenant.slug == slug:
+                    return tenant
+            if attempt == 0:
+                async with self.pool.acquire() as connection:
+                    self.tenants = await tenants.load_all(connection)
+        raise errors.NotFound(f"There is no tenant '{slug[:40]}' on this node.")
+
+    def parameters_of(self, tenant: int) -> index_parameters.Parameters:
+        return self.custom_parameters.get(tenant, self.standard_parameters)
+
+    def begin(self, actor: Actor) -> Transaction:
+        """A new unit of work. Raises errors.Refused for a tenant that is not here."""
+        tenant = self.tenants.get(actor.tenant)
+        if tenant is None:
+            raise errors.Refused("This tenant is not on this node.")
+        return Transaction(self, actor, tenant)
+
+    async def run(self, actor: Actor, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """Run `work` on a fresh unit and commit it; again from the start if others changed what it relied on."""
+        for attempt in range(_ATTEMPTS_MAX):
+            try:
+                async with self.begin(actor) as tx:
+                    result = await work(tx)
+                return result
+            except committer.Changed:
+                await asyncio.sleep(0.002 * attempt)
+        raise errors.Conflict("Others keep changing this; nothing was stored. Read it again and try once more.")
+
+    def join_snapshot(self, tenant: int) -> snapshot.Snapshot:
+        return self._snapshots.join(tenant)
+
+    async def write(self, unit: Transaction) -> None:
+        one = self._committers.get(unit.tenant.number)
+        if one is None:
+            one = self._committers[unit.tenant.number] = committer.Committer(self.pool, unit.tenant.number)
+        await one.commit(unit)
+        if unit.jobs:
+            self.poke()
+
+
+def _do_nothing() -> None:
+    return None
+
+
+class Transaction:
+    """`tx`: see the module. Collects changes, jobs and what was shown to whom."""
+
+    __slots__ = ("_ended", "_on", "_snapshot", "access", "actor", "changes", "definitions", "jobs", "marks", "now",
+                 "parameters", "pending", "policy", "premises", "store", "tenant")
+
+    def __init__(self, store: Store, actor: Actor, tenant: tenants.Tenant) -> None:
+        self.store = store
+        self.actor = actor
+        self.tenant = tenant
+        self.now = store.now()
+        self.definitions = store.definitions
+        self.parameters = store.parameters_of(tenant.number)
+        self.policy = access.policy_of(actor, store.definitions)
+        self.changes: list[Change] = []
+        self.pending: dict[Key, Change] = {}
+        self.jobs: list[JobRow] = []
+        self.premises: list[Premise] = []
+        self.marks: dict[bytes, Mark] = {}  # what an import remembers of its sources (record/bulk.py)
+        self.access = audit.Access()
+        self._snapshot: snapshot.Snapshot | None = None
+        self._on: asyncpg.Connection | None = None
+        self._ended = False
+
+    async def __aenter__(self) -> Transaction:
+        return self
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None:
+            await self.commit()
+        else:
+            await self.abandon()
+
+    async def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
+        """Rows of one statement in this unit's snapshot. sql: carries tenant and `access.visible` predicates."""
+        if self._on is not None:
+            found: list[asyncpg.Record] = await self._on.fetch(sql, *args)
+            return found
+        return await self._view().fetch(sql, args)
+
+    async def point(self, resource_type: str, resource_id: str) -> snapshot.Point | None:
+        """The current version of one id, without a check of access: record/read.py and write.py check."""
+        return await self._view().point((self.definitions.type_number(resource_type), resource_id))
+
+    def on(self, connection: asyncpg.Connection | None) -> None:
+        """Read from this connection instead of the snapshot; the committer's premises do."""
+        self._on = connection
+
+    def show(self, stored: Stored) -> None:
+        """The answer shows this; its person is named in the audit event."""
+        self.access.show(stored)
+
+    def add(self, change: Change) -> None:
+        """Collect a version. A second one of the same id follows the first."""
+        key = (change.type_number, change.id)
+        earlier = self.pending.get(key)
+        if earlier is not None:
+            earlier.superseded = True
+            change.prior = earlier
+        self.pending[key] = change
+        self.changes.append(change)
+
+    async def commit(self) -> None:
+        """Write everything with its audit event, durably. Raises committer.Changed, errors.Unavailable."""
+        if self._ended:
+            return
+        await self.leave()
+        self._ended = True
+        audit.collect(self)
+        if self.changes or self.jobs:
+            await self.store.write(self)
+
+    async def abandon(self) -> None:
+        """Let the snapshot go and write nothing."""
+        self._ended = True
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Let the snapshot go; a later read takes a newer one."""
+        view, self._snapshot = self._snapshot, None
+        if view is not None:
+            await view.leave()
+
+    def _view(self) -> snapshot.Snapshot:
+        if self._snapshot is None:
+            if self._ended:
+                raise RuntimeError("this unit of work has ended")
+            self._snapshot = self.store.join_snapshot(self.tenant.number)
+        return self._snapshot
