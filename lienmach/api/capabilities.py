@@ -1,0 +1,66 @@
+"""GET metadata: exactly what is there, no more (FHIR R4 http.html#capabilities)."""
+
+from __future__ import annotations
+
+from importlib import metadata as package_metadata
+from typing import Any
+
+from lienmach.api.exchange import Answer, Request
+from lienmach.base import clock, errors
+from lienmach.record.index.parameters import Parameter, Parameters
+from lienmach.record.transaction import Store
+from lienmach.standards.fhir import json as fhir_json
+
+_INTERACTIONS = ("read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type")
+_RESULT_PARAMETERS = (
+    ("_id", "token"), ("_lastUpdated", "date"), ("_list", "reference"), ("_has", "special"))
+
+
+def metadata(store: Store, request: Request) -> Answer:
+    """The CapabilityStatement; the same for everyone, without a token."""
+    if request.param("mode") not in (None, "full", "normative"):
+        raise errors.Invalid("metadata takes mode=full or normative.")
+    body = fhir_json.dump(statement(store, request.base_url))
+    return Answer(200, body, [(b"content-type", b"application/fhir+json; charset=utf-8")])
+
+
+def statement(store: Store, base_url: str) -> dict[str, Any]:
+    parameters = store.standard_parameters
+    return {
+        "resourceType": "CapabilityStatement", "status": "active", "date": clock.to_instant(clock.now())[:10],
+        "kind": "instance", "fhirVersion": "4.0.1", "format": ["application/fhir+json", "json"],
+        "patchFormat": ["application/json-patch+json"],
+        "software": {"name": "Liền Mạch", "version": package_metadata.version("lienmach")},
+        "implementation": {"description": "Liền Mạch", "url": base_url},
+        "rest": [{
+            "mode": "server",
+            "security": {"description": "Bearer tokens; every access is audited."},
+            "resource": [_resource(kind, parameters) for kind in store.definitions.types],
+            "interaction": [{"code": code} for code in ("transaction", "batch", "search-system", "history-system")],
+            "searchParam": [_param("_id", "token"), _param("_lastUpdated", "date"), _param("_type", "token")],
+            "compartment": [f"http://hl7.org/fhir/CompartmentDefinition/{name}" for name in
+                            ("patient", "encounter", "practitioner", "relatedPerson", "device")],
+        }],
+    }
+
+
+def _resource(kind: str, parameters: Parameters) -> dict[str, Any]:
+    found: dict[str, Parameter] = parameters.of(kind)
+    guarded = kind == "AuditEvent"
+    codes = [code for code in _INTERACTIONS if not (guarded and code in ("update", "patch", "delete"))]
+    includes = [f"{kind}:{code}" for code, one in sorted(found.items()) if one.kind == "reference"]
+    return {
+        "type": kind, "profile": f"http://hl7.org/fhir/StructureDefinition/{kind}",
+        "interaction": [{"code": code} for code in codes],
+        "versioning": "versioned-update", "readHistory": True, "updateCreate": not guarded, "conditionalCreate": True,
+        "conditionalRead": "full-support", "conditionalUpdate": not guarded,
+        "conditionalDelete": "not-supported" if guarded else "single",
+        "referencePolicy": ["literal", "logical", "local"],
+        **({"searchInclude": includes} if includes else {}),
+        "searchParam": [_param(code, kind) for code, kind in _RESULT_PARAMETERS]
+        + [_param(code, one.kind, one.url) for code, one in sorted(found.items())],
+    }
+
+
+def _param(name: str, kind: str, url: str = "") -> dict[str, Any]:
+    return {"name": name, **({"definition": url} if url else {}), "type": kind}

@@ -1,0 +1,288 @@
+"""POST a Bundle: transaction, all or nothing; batch, each entry for itself (FHIR R4 http.html#transaction).
+
+A transaction runs in the order of the specification, whatever the order of its entries: DELETE, POST, PUT and
+PATCH, GET. Ids are given out first, so that every link to an entry's fullUrl can be replaced in the bytes of
+every other entry; conditional references are resolved last, when what this bundle stores can be matched too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import io
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any
+
+from lienmach.api import answers, bodies, patch, search, steps
+from lienmach.api.exchange import Answer, Request, read_params
+from lienmach.api.steps import Step
+from lienmach.base import clock, errors, ids
+from lienmach.base.actor import Actor
+from lienmach.record import conditional, read, references, write
+from lienmach.record.change import Stored
+from lienmach.record.transaction import Store, Transaction
+from lienmach.standards.fhir import bundles, links, outcome
+from lienmach.standards.fhir import json as fhir_json
+
+_BIG_BYTES = 256 * 1024  # above this, taking a body apart would hold up everybody else
+_ISSUES_MAX = 100
+Route = Callable[[Store, Request], tuple[str, Callable[[Store, Actor, Request], Awaitable[Answer]]]]
+
+
+async def bundle(store: Store, actor: Actor, request: Request, route: Route) -> Answer:
+    """Run the Bundle in the body. route: how a batch entry finds its interaction."""
+    body = await bodies.read_resource(request)
+    parts = await read_parts(store, body)
+    kind = parts.envelope.get("type")
+    if parts.envelope.get("resourceType") != "Bundle" or kind not in ("transaction", "batch"):
+        raise errors.Invalid("The root of this server takes a Bundle of type transaction or batch.",
+                             expression="Bundle.type")
+    found = steps.read(store, parts, batch=kind == "batch", base_url=request.base_url)
+    if kind == "batch":
+        entries = [await _batch_entry(store, actor, request, step, route) for step in found]
+    else:
+        entries = await store.run(actor, lambda tx: run(tx, found, request.base_url, request_id=request.header(
+            b"x-request-id"), representation=request.prefers("return") == "representation"))
+    return Answer(200, answers.bundle(f"{kind}-response", links=[], entries=entries),
+                  [(b"content-type", b"application/fhir+json; charset=utf-8")])
+
+
+async def read_parts(store: Store, body: bytes) -> bundles.Parts:
+    """Take a Bundle apart; a big one in a thread. Raises errors.Malformed, TooLarge."""
+    limits = store.limits
+
+    def split() -> bundles.Parts:
+        return bundles.split(body, entries_max=limits.bundle_entries_max, depth_max=limits.depth_max,
+                             bytes_max=limits.body_bytes_max)
+
+    try:
+        return await asyncio.to_thread(split) if len(body) > _BIG_BYTES else split()
+    except (bundles.TooManyEntries, fhir_json.TooLong) as problem:
+        raise errors.TooLarge(str(problem)) from None
+    except fhir_json.JsonError as problem:
+        raise errors.Malformed(str(problem)) from None
+
+
+async def run(tx: Transaction, found: list[Step], base_url: str, *, representation: bool = False,
+              request_id: str = "") -> list[bytes]:
+    """All steps in one unit of work; the entries of the response, in the order of the request."""
+    found = [replace(step) for step in found]  # a unit that must run again starts from the request
+    tx.access.note("transaction", request_id=request_id)
+    await _name(tx, found)
+    _refuse_doubles(found)
+    await _link(tx, found)
+    results: dict[int, bytes] = {}
+    problems: list[errors.Issue] = []
+    status = errors.Unprocessable
+    for step in sorted(found, key=lambda one: (steps.ORDER[one.method], one.waits)):
+        try:
+            results[step.index] = await _do(tx, step, base_url, representation)
+        except errors.Failure as failure:
+            issues = [steps.inside(step, issue) for issue in failure.issues]
+            if not isinstance(failure, errors.Unprocessable):
+                raise failure.__class__(issues=issues) from None
+            problems += issues
+            if len(problems) >= _ISSUES_MAX:
+                break
+        if step.index % 20 == 19:
+            await asyncio.sleep(0)
+    if problems:
+        raise status(issues=problems[:_ISSUES_MAX])
+    tx.access.note("transaction", request_id=request_id)
+    return [results[index] for index in range(len(found))]
+
+
+async def _name(tx: Transaction, found: list[Step]) -> None:
+    """Give every entry the id of what it creates, changes or deletes."""
+    same: dict[tuple[str, str], str] = {}
+    for step in found:
+        condition = step.if_none_exist if step.method == "POST" else step.query if step.id is None else ""
+        if step.method == "GET" or (step.method != "POST" and step.id is not None):
+            continue
+        try:
+            known = same.get((step.type, condition)) if condition else None
+            if known is None and condition:
+                known = await conditional.find_one(tx, step.type, condition)
+        except errors.Failure as failure:
+            raise failure.__class__(issues=[steps.inside(step, issue) for issue in failure.issues]) from None
+        step.exists = known is not None
+        if known is None and step.method in ("POST", "PUT"):
+            known = ids.new_id() if step.method == "POST" else _claimed_id(step) or ids.new_id()
+        step.id = known
+        if condition and known is not None:
+            same[(step.type, condition)] = known
+
+
+def _claimed_id(step: Step) -> str | None:
+    places = fhir_json.members(step.resource or b"{}")
+    if "id" not in places:
+        return None
+    start, end = places["id"]
+    return (step.resource or b"")[start:end].decode().strip('"')
+
+
+def _refuse_doubles(found: list[Step]) -> None:
+    """One resource must not be written twice in a transaction (http.html#transaction)."""
+    seen: dict[tuple[str, str], int] = {}
+    for step in found:
+        if step.method == "GET" or step.id is None or (step.method == "POST" and step.exists):
+            continue
+        first = seen.setdefault((step.type, step.id), step.index)
+        if first != step.index:
+            raise errors.Invalid(f"Entries {first} and {step.index} both write {step.type}/{step.id}.",
+                                 expression=f"Bundle.entry[{step.index}]")
+
+
+async def _link(tx: Transaction, found: list[Step]) -> None:
+    """Replace every link to an entry's fullUrl by the id it got; mark what waits for conditional references."""
+    mapping: dict[str, str] = {}
+    for step in found:
+        if step.id is None or step.method not in ("POST", "PUT"):
+            continue
+        target = f"{step.type}/{step.id}"
+        if step.full_url:
+            mapping[step.full_url] = target
+            tail = "/".join(step.full_url.rsplit("/", 2)[1:])
+            if step.full_url.startswith("http") and tail != target and tail.startswith(f"{step.type}/"):
+                mapping.setdefault(tail, target)
+    rewrite = links.rewriter(tx.definitions, mapping)
+    for step in found:
+        if step.resource is None or step.method == "PATCH":
+            continue
+        step.resource = rewrite(step.resource)
+        try:
+            step.value = write.parse(tx, step.resource)
+        except errors.Failure as failure:
+            raise failure.__class__(issues=[steps.inside(step, issue) for issue in failure.issues]) from None
+        for path, reference in references.literal(step.value, step.type):
+            if reference.startswith("urn:"):
+                raise errors.Invalid(issues=[steps.inside(step, errors.Issue(
+                    "error", "not-found", f"{reference[:120]} is the fullUrl of no entry of this bundle.", path))])
+            if "?" in reference and tx.definitions.is_resource_type(reference.partition("?")[0]):
+                step.waits = True
+        if step.index % 50 == 49:
+            await asyncio.sleep(0)
+
+
+async def _resolve_conditions(tx: Transaction, step: Step) -> None:
+    """Replace `Type?query` references by the one match; none or several fail the transaction."""
+    mapping: dict[str, str] = {}
+    for path, reference in references.literal(step.value, step.type):
+        kind, mark, query = reference.partition("?")
+        if not mark or reference in mapping or not tx.definitions.is_resource_type(kind):
+            continue
+        match = await conditional.find_one(tx, kind, query)
+        if match is None:
+            raise errors.PreconditionFailed(f"{reference[:120]} matches nothing.", expression=path)
+        mapping[reference] = f"{kind}/{match}"
+    step.resource = links.rewrite(tx.definitions, step.resource or b"", mapping)
+    step.value = write.parse(tx, step.resource)
+
+
+async def _do(tx: Transaction, step: Step, base_url: str, representation: bool) -> bytes:
+    if step.waits:
+        await _resolve_conditions(tx, step)
+    if step.method == "GET":
+        return await _get(tx, step, base_url)
+    if step.method == "DELETE":
+        if step.id is not None:
+            await write.delete(tx, step.type, step.id, if_match=step.if_match)
+        return _entry({"status": "204 No Content"})
+    if step.method == "PATCH":
+        if step.id is None:
+            raise errors.NotFound("The condition matches nothing, so there is nothing to patch.")
+        stored = await patch.apply(tx, step.type, step.id, _patch_text(step), if_match=step.if_match)
+        return _written(stored, representation)
+    assert step.resource is not None and step.id is not None and step.value is not None
+    if step.method == "POST":
+        if step.exists:
+            pending = tx.pending.get((tx.definitions.type_number(step.type), step.id))
+            stored = pending.stored() if pending else await read.read(tx, step.type, step.id)
+            return _written(replace(stored, op="U"), representation)
+        return _written(await write.create(tx, step.resource, type_expected=step.type, resource_id=step.id,
+                                           resource=step.value), representation)
+    if step.value.get("id") is None and step.query:
+        step.value["id"] = step.id
+    return _written(await write.update(tx, step.type, step.id, step.resource, if_match=step.if_match,
+                                       resource=step.value), representation)
+
+
+def _patch_text(step: Step) -> bytes:
+    """JSON Patch travels in a Binary (http.html#patch)."""
+    value = fhir_json.parse(step.resource or b"{}")
+    if value.get("resourceType") != "Binary" or value.get("contentType") != patch.CONTENT_TYPE:
+        raise errors.Invalid(f"PATCH in a bundle takes a Binary with contentType {patch.CONTENT_TYPE}.")
+    try:
+        return base64.b64decode(value.get("data", ""), validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        raise errors.Invalid("The Binary's data are not base64.") from None
+
+
+async def _get(tx: Transaction, step: Step, base_url: str) -> bytes:
+    """A read sees what this transaction wrote; a search sees the record as it was before."""
+    if step.id is not None:
+        pending = tx.pending.get((tx.definitions.type_number(step.type), step.id))
+        if pending is not None and pending.op != "D":
+            stored = pending.stored()
+        else:
+            stored = await read.read(tx, step.type, step.id)
+        return _entry({"status": "200 OK", "etag": answers.etag(stored.version_id).decode(),
+                       "lastModified": clock.to_instant(stored.last_updated)}, stored.body)
+    answer = await search.answer(tx, base_url, step.type, read_params(step.query.encode()))
+    return _entry({"status": "200 OK"}, answer.body)
+
+
+def _written(stored: Stored, representation: bool) -> bytes:
+    response = {
+        "status": "201 Created" if stored.op == "C" else "200 OK",
+        "location": f"{stored.type}/{stored.id}/_history/{stored.version_id}",
+        "etag": answers.etag(stored.version_id).decode(), "lastModified": clock.to_instant(stored.last_updated)}
+    return _entry(response, stored.body if representation else b"")
+
+
+def _entry(response: dict[str, Any], resource: bytes = b"") -> bytes:
+    head = b'"resource":' + resource + b"," if resource else b""
+    return b"{" + head + b'"response":' + fhir_json.dump(response) + b"}"
+
+
+async def _batch_entry(store: Store, actor: Actor, request: Request, step: Step, route: Route) -> bytes:
+    """One entry of a batch is one exchange of its own, with its own commit and its own audit event."""
+    if step.failure is not None:
+        return _failed(step.failure)
+    headers = {b"content-type": b"application/fhir+json", **step.headers}
+    for name in (b"prefer", b"x-request-id"):
+        if name in request.headers:
+            headers[name] = request.headers[name]
+    body = step.resource or b""
+    if step.method == "PATCH":
+        headers[b"content-type"] = patch.CONTENT_TYPE.encode()
+    stream = io.BytesIO(body)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": stream.read(), "more_body": False}
+
+    one = Request(step.method, step.parts, step.query, headers, request.base_url, request.address, request.limits,
+                  receive, read_params(step.query.encode()))
+    try:
+        if step.method == "PATCH":
+            stream = io.BytesIO(_patch_text(step))
+        _, work = route(store, one)
+        answer = await work(store, actor, one)
+    except errors.Failure as failure:
+        return _failed(failure)
+    sent = dict(answer.headers)
+    response: dict[str, Any] = {"status": f"{answer.status} {HTTPStatus(answer.status).phrase}"}
+    if b"location" in sent:
+        response["location"] = sent[b"location"].decode()[len(request.base_url) + 1:]
+    if b"etag" in sent:
+        response["etag"] = sent[b"etag"].decode()
+    shown = answer.body if step.method == "GET" or request.prefers("return") == "representation" else b""
+    return _entry(response, shown)
+
+
+def _failed(failure: errors.Failure) -> bytes:
+    return _entry({"status": f"{failure.status} {HTTPStatus(failure.status).phrase}",
+                   "outcome": outcome.build(failure.issues)})
