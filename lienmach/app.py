@@ -72,7 +72,8 @@ class Application:
         self._pool: asyncpg.Pool | None = None
         self._store: Store | None = None
         self._worker: jobs.Worker | None = None
-        self._work: asyncio.Task[None] | None = None
+        self._working: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -98,21 +99,25 @@ class Application:
         store = self._store = await open_store(self._settings, self._pool, self._departments)
         store.check_room = self._watch.check_write
         await reindex.load_customs(store)
+        self._watching = asyncio.create_task(reindex.watch(store))
         self._fhir.store = store
         self._pages = pages.build(self._departments, store=store, settings=self._settings)
         if self._works:
             self._worker = jobs.Worker(
                 self._pool, job_kinds(self._departments), store, lease_seconds=self._settings.job_lease_seconds,
                 poll_seconds=self._settings.job_poll_ms / 1000)
-            self._work = asyncio.create_task(self._worker.run())
+            self._working = asyncio.create_task(self._worker.run())
             store.poke = self._worker.poke
         return store
 
     async def stop(self) -> None:
         """Finish what was handed in, then close."""
-        if self._worker is not None and self._work is not None:
+        watching, *working = self._tasks or [None]
+        if watching is not None:
+            watching.cancel()
+        if self._worker is not None:
             self._worker.stop()
-            await asyncio.wait([self._work], timeout=self._settings.stop_seconds)
+            await asyncio.wait(working, timeout=self._settings.stop_seconds)
         if self._store is not None:
             await self._store.close()
         if self._pool is not None:

@@ -42,7 +42,9 @@ class Database:
 
     def create(self) -> str:
         name = f"test_{next(self.numbers)}"
-        asyncio.run(self._execute(f"create database {name} owner lienmach_owner template {TEMPLATE} strategy file_copy"))
+        asyncio.run(
+            self._execute(f"create database {name} owner lienmach_owner template {TEMPLATE} strategy file_copy")
+        )
         return name
 
     def drop(self, name: str) -> None:
@@ -68,7 +70,9 @@ def database() -> Iterator[Database]:
     try:
         one = Database(cluster, settings, itertools.count(1))
         asyncio.run(one._execute(f"create database {TEMPLATE} owner lienmach_owner template template1"))
-        asyncio.run(migrate.migrate(cluster.url("owner", TEMPLATE), cluster.url("superuser", TEMPLATE), schema_folders()))
+        asyncio.run(
+            migrate.migrate(cluster.url("owner", TEMPLATE), cluster.url("superuser", TEMPLATE), schema_folders())
+        )
         yield one
     finally:
         cluster.stop()

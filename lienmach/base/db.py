@@ -32,7 +32,7 @@ async def connect_pool(url: str, *, min: int = 1, max: int = 10) -> asyncpg.Pool
             command_timeout=None,
             statement_cache_size=512,
             # Compiled searches repeat with other values: a plan made once serves them all for the session.
-            server_settings={"application_name": "lienmach"},
+            server_settings={"application_name": "lienmach", "plan_cache_mode": "force_generic_plan", "jit": "off"},
         )
     except (OSError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as error:
         raise Unavailable(f"The database does not answer: {error}") from error

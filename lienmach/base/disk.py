@@ -86,6 +86,9 @@ def watch(settings: Settings, place: Place | None) -> Watch:
 
 def make_room_to_start(settings: Settings, place: Place) -> None:
     """PostgreSQL needs some space to replay its log: give the reserve away before a start on a full disk."""
+    for old in place.folder.glob("*.part"):
+        if old.is_file():
+            old.unlink(missing_ok=True)
     free_mb = shutil.disk_usage(place.folder).free // 2**20
     if free_mb < settings.disk_full_mb // 4:
         give_reserve(place.reserve)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lienmach.base.errors import Failure
-from lienmach.base.settings import Settings, SettingError
+from lienmach.base.settings import SettingError, Settings
 
 FIELDS = frozenset(
     "tenant route method status ms bytes count kind job_id process port path_template worker attempt seconds free_mb "

@@ -16,7 +16,9 @@ _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 REGISTRY = CollectorRegistry()
 
-ANSWERS = Counter("lienmach_answers", "Answers by route, method and status.", ("route", "method", "status"), registry=REGISTRY)
+ANSWERS = Counter(
+    "lienmach_answers", "Answers by route, method and status.", ("route", "method", "status"), registry=REGISTRY
+)
 ANSWER_SECONDS = Histogram(
     "lienmach_answer_seconds", "Time to answer by route.", ("route",), buckets=_BOUNDS, registry=REGISTRY
 )
@@ -33,7 +35,9 @@ JOBS_OLDEST_SECONDS = Gauge(
     "lienmach_jobs_oldest_seconds", "How long the oldest due job has waited.", ("kind",), registry=REGISTRY,
     multiprocess_mode="max",
 )  # fmt: skip
-DISK_FREE_BYTES = Gauge("lienmach_disk_free_bytes", "Free space for writes.", registry=REGISTRY, multiprocess_mode="min")
+DISK_FREE_BYTES = Gauge(
+    "lienmach_disk_free_bytes", "Free space for writes.", registry=REGISTRY, multiprocess_mode="min"
+)
 DISK_STATE = Gauge(
     "lienmach_disk_state", "0 ok, 1 low, 2 full: writes are refused.", registry=REGISTRY, multiprocess_mode="max"
 )

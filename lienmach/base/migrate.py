@@ -122,11 +122,15 @@ async def _run(
         before = done.get((step.room, step.number))
         if before is not None:
             if before["sha256"] != step.sha256:
-                raise Conflict(f"The migration {step.label} was changed after it ran here; write the next number instead.")
+                raise Conflict(
+                    f"The migration {step.label} was changed after it ran here; write the next number instead."
+                )
             continue
         if step.superuser and superuser is None:
             if not dry_run:
-                log.warning("%s needs a superuser and was skipped: searches under row-level security are slower", step.label)
+                log.warning(
+                    "%s needs a superuser and was skipped: searches under row-level security are slower", step.label
+                )
                 continue
         else:
             await _run_step(owner, superuser, step)

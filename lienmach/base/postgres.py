@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from lienmach.base import disk, postgres_config, postgres_place, postgres_process, processes
-from lienmach.base.errors import Conflict
+from lienmach.base.errors import Conflict, Unavailable
 from lienmach.base.postgres_place import Place
 from lienmach.base.settings import Settings
 
@@ -52,6 +52,7 @@ class Cluster:
         if self.child is not None:
             self.child.poll()  # reap it, so that its number is free
         _clear(self.settings, self.place)
+        disk.make_room_to_start(self.settings, self.place)
         self.child = postgres_process.launch(self.place)
 
     def stop(self) -> None:
@@ -87,6 +88,11 @@ def start(settings: Settings, *, options: dict[str, str] | None = None) -> Clust
         _clear(settings, place)
         postgres_config.write(settings, place, place.data, options or {})
         child = postgres_process.launch(place)
+    except OSError as error:
+        lock.release()
+        raise Unavailable(
+            f"The database of {settings.home} cannot start: {error.strerror} ({error.filename})."
+        ) from error
     except BaseException:
         lock.release()
         raise

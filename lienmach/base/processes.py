@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -80,14 +81,16 @@ class Lock:
             holder = os.read(file, 200).decode(errors="replace").strip()
             os.close(file)
             return holder or "another process"
-        os.ftruncate(file, 0)
-        os.pwrite(file, words.encode(), 0)
         self._file = file
+        with contextlib.suppress(OSError):  # the words are a courtesy; a full disk must not forbid the start
+            os.ftruncate(file, 0)
+            os.pwrite(file, words.encode(), 0)
         return None
 
     def release(self) -> None:
         """Give the lock back; safe to call twice."""
         if self._file is not None:
-            os.ftruncate(self._file, 0)
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, 0)
             os.close(self._file)
             self._file = None

@@ -24,7 +24,9 @@ class SettingError(ValueError):
     """A setting that stops the start; its text is one sentence for the person who started us."""
 
 
-def _set(default: Any, sentence: str, *, unit: str = "", choices: tuple[str, ...] = (), least: int | None = None) -> Any:
+def _set(
+    default: Any, sentence: str, *, unit: str = "", choices: tuple[str, ...] = (), least: int | None = None
+) -> Any:
     return field(default=default, metadata={"sentence": sentence, "unit": unit, "choices": choices, "least": least})
 
 
@@ -44,9 +46,7 @@ class Settings:
         Path("/var/lib/lienmach"),
         "Where the embedded database lives when the node runs as root; the home names the folder in it.",
     )
-    database_shared_mb: int = _set(
-        128, "Shared buffers of the embedded database.", unit="MB", least=16
-    )
+    database_shared_mb: int = _set(128, "Shared buffers of the embedded database.", unit="MB", least=16)
     database_connections: int = _set(40, "Connections that the embedded database accepts.", least=10)
     http: str = _set("127.0.0.1:8000", "Address and port of the web door; any but a loopback address is served by TLS.")
     http_names: str = _set(
@@ -55,7 +55,9 @@ class Settings:
     web_workers: int = _set(1, "Processes that answer HTTP; one also works the job queue.", least=1)
     pool_min: int = _set(2, "Database connections that each process keeps open.", least=0)
     pool_max: int = _set(10, "Database connections that each process opens at most.", least=1)
-    log_level: str = _set("info", "Least grave log line that is written.", choices=("debug", "info", "warning", "error"))
+    log_level: str = _set(
+        "info", "Least grave log line that is written.", choices=("debug", "info", "warning", "error")
+    )
     log_format: str = _set(
         "auto", "`text` for eyes, `json` for machines, `auto` is text on a terminal.", choices=("auto", "text", "json")
     )
@@ -79,7 +81,9 @@ class Settings:
     commit_wait_ms: int = _set(0, "How long a commit waits for company.", unit="ms", least=0)
 
     session_hours: int = _set(12, "A signed-in session ends after this time.", unit="h", least=1)
-    session_idle_minutes: int = _set(30, "A signed-in session ends after this time without a request.", unit="min", least=1)
+    session_idle_minutes: int = _set(
+        30, "A signed-in session ends after this time without a request.", unit="min", least=1
+    )
     sign_in_attempts_max: int = _set(5, "Wrong passwords before a login is locked.", least=1)
     sign_in_lock_minutes: int = _set(15, "How long a locked login stays locked.", unit="min", least=1)
 
@@ -149,7 +153,9 @@ def check(settings: Settings) -> Settings:
 
 def _unknown(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"There is no setting {name}" + (f"; {close[0]} was meant?" if close else "; see docs/reference/settings.md.")
+    return f"There is no setting {name}" + (
+        f"; {close[0]} was meant?" if close else "; see docs/reference/settings.md."
+    )
 
 
 def _parse(name: str, text: str, hint: Any, metadata: Mapping[str, Any]) -> Any:

@@ -23,7 +23,7 @@ from lienmach.base.settings import Settings
 
 _AUTHORITY_DAYS = 3650
 _SERVER_DAYS = 397  # the longest that browsers accept
-_RENEW_DAYS = 30
+RENEW_DAYS = 30
 
 
 def certificate(settings: Settings) -> tuple[Path, Path]:
@@ -53,7 +53,7 @@ def _is_good(chain: Path, names: list[str]) -> bool:
     found = x509.load_pem_x509_certificate(chain.read_bytes())
     alternatives = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     covered = {str(one.value) for one in alternatives}
-    return set(names) <= covered and found.not_valid_after_utc > datetime.now(UTC) + timedelta(days=_RENEW_DAYS)
+    return set(names) <= covered and found.not_valid_after_utc > datetime.now(UTC) + timedelta(days=RENEW_DAYS)
 
 
 def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
@@ -79,7 +79,11 @@ def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateK
 
 
 def _make_server(
-    chain: Path, key_path: Path, names: list[str], authority: x509.Certificate, authority_key: ec.EllipticCurvePrivateKey
+    chain: Path,
+    key_path: Path,
+    names: list[str],
+    authority: x509.Certificate,
+    authority_key: ec.EllipticCurvePrivateKey,
 ) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
@@ -93,9 +97,7 @@ def _make_server(
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     _write_private(key_path, _pem(key))
@@ -104,7 +106,9 @@ def _make_server(
     half.replace(chain)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int
+) -> x509.CertificateBuilder:
     start = datetime.now(UTC) - timedelta(hours=1)  # clocks of old PCs run behind
     return (
         x509.CertificateBuilder()

@@ -5,24 +5,25 @@
 is found by search like any resource, and no answer leaves before it is durable. Writing it is not audited.
 
 The parts that do not depend on the person (agent, source, type) are rendered and indexed once for each kind of
-access and kept; only the persons, the moment and the query are made for each event.
+access and kept as a frame (record/frames.py); only the persons, the moment and the query are made for each event.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Protocol
 
 from lienmach.base import clock, ids
 from lienmach.base.actor import Actor
 from lienmach.base.jobs import JobRow
-from lienmach.record import subject
+from lienmach.record import frames, subject
 from lienmach.record.change import Change, Stored
+from lienmach.record.frames import Frame
 from lienmach.record.index import rows as index_rows
+from lienmach.record.index import terms
 from lienmach.record.index.parameters import Parameters
 from lienmach.record.index.rows import IndexRows
 from lienmach.record.tenants import Tenant
@@ -31,6 +32,7 @@ from lienmach.standards.fhir.definitions import Definitions
 
 _PROFILE = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."
 _DCM = "http://dicom.nema.org/resources/ontology/DCM"
+_INSTANT = timedelta(milliseconds=1)  # how long an instant written with milliseconds lasts
 _PERSONS_MAX = 1000  # of one event; an answer shows no more than a page
 
 # interaction -> (BALP profile part, action, is the client the source of the data?)
@@ -115,31 +117,48 @@ def _guess(changes: list[Change]) -> tuple[str, str]:
 
 
 def _event(tx: Audited, interaction: str, what: str, persons: list[str]) -> Change:
-    access, actor, moment = tx.access, tx.actor, tx.now
+    access, moment = tx.access, tx.now
     recorded = clock.to_instant(moment)
-    head, tail, fixed = _frame(
-        tx.parameters, tx.tenant, actor, interaction, access.outcome, what.partition("/")[0] == "Patient" or bool(persons))
+    if what.startswith("Patient/"):
+        persons = persons or [what[8:]]
+        what = ""
+    shape = (bool(persons), bool(what), bool(access.query), bool(access.request_id))
+    head, tail, frame = _frame(tx.parameters, tx.tenant, tx.actor, interaction, access.outcome, shape)
     entities = _entities(what, persons, access.query, access.request_id)
     event_id = ids.new_id()
     body = (f'{{"resourceType":"AuditEvent","id":"{event_id}","meta":{{"versionId":"1","lastUpdated":"{recorded}",'
             f'{head}"recorded":"{recorded}",{tail}').encode()
     if entities:
         body = body[:-1] + b',"entity":' + fhir_json.dump(entities) + b"}"
+    own, hot = _own_terms(tx.tenant.term_seed, what, persons, access.request_id)
     return Change(
         type="AuditEvent", type_number=tx.definitions.type_number("AuditEvent"), id=event_id, op="C", version_id=1,
-        at=moment, body=body, bucket=subject.bucket_of(event_id), patient=None, point=None,
-        rows=_index(tx.parameters, tx.tenant, fixed, entities, moment, recorded),
-    )
+        at=moment, body=body, bucket=subject.bucket_of(event_id), patient=None, point=None, frame=frame,
+        rows=IndexRows(None, moment, [frame.number, *own], hot,
+                       dat=[(tx.parameters.of("AuditEvent")["date"].number, moment, moment + _INSTANT, None)]))
 
 
+def _own_terms(seed: int, what: str, persons: list[str], request_id: str) -> tuple[list[int], list[int]]:
+    """(the terms that an event has not by its frame, those of them that are hot): its persons and what it names."""
+    hot = [terms.term_of(seed, "AuditEvent", "patient", "r", f"Patient/{one}") for one in persons]
+    own = hot + [terms.term_of(seed, "AuditEvent", "entity", "r", f"Patient/{one}") for one in persons]
+    if what:
+        own.append(terms.term_of(seed, "AuditEvent", "entity", "r", what))
+    if request_id:
+        own += [terms.term_of(seed, "AuditEvent", "entity", "i", f"t||{request_id}"),
+                terms.term_of(seed, "AuditEvent", "entity", "i", f"c|{request_id}")]
+    return own, hot
+
+
+Shape = tuple[bool, bool, bool, bool]  # has it persons, a resource, a query, a request id?
 
 
 @lru_cache(maxsize=4096)
 def _frame(parameters: Parameters, tenant: Tenant, actor: Actor, interaction: str, outcome: str,
-           of_person: bool) -> tuple[str, str, IndexRows]:
-    """(JSON from meta.profile to before `recorded`, JSON after it, index rows of both) for one kind of access."""
+           shape: Shape) -> tuple[str, str, Frame]:
+    """(JSON from meta.profile to before `recorded`, JSON after it, index frame) for one kind of access."""
     part, action, inbound = _KINDS[interaction]
-    profile = _PROFILE + ("Patient" if of_person else "") + part
+    profile = _PROFILE + ("Patient" if shape[0] else "") + part
     before = {
         "type": {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest"},
         "subtype": [{"system": "http://hl7.org/fhir/restful-interaction", "code": interaction}],
@@ -155,10 +174,13 @@ def _frame(parameters: Parameters, tenant: Tenant, actor: Actor, interaction: st
     }
     head = f'"profile":["{profile}"]}},' + fhir_json.dump(before).decode()[1:-1] + ","
     tail = fhir_json.dump(after).decode()[1:]
-    resource = {"resourceType": "AuditEvent", "meta": {"profile": [profile]}, **before, **after}
-    fixed = index_rows.extract(parameters, resource, tenant=tenant.number, term_seed=tenant.term_seed,
-                               tz=tenant.time_zone)
-    return head, tail, fixed
+    sample = ("Basic/x" if shape[1] else "", ["x"] if shape[0] else [], "x" if shape[2] else "", "x" if shape[3] else "")
+    resource = {"resourceType": "AuditEvent", "meta": {"profile": [profile]}, **before, **after,
+                "recorded": "2000-01-01T00:00:00Z", "entity": _entities(*sample)}
+    rows = index_rows.extract(parameters, resource, tenant=tenant.number, term_seed=tenant.term_seed,
+                              tz=tenant.time_zone)
+    own, _ = _own_terms(tenant.term_seed, sample[0], sample[1], sample[3])
+    return head, tail, frames.frame_of(tenant.term_seed, rows, own)
 
 
 def _agents(actor: Actor, inbound: bool) -> list[dict[str, Any]]:
@@ -199,22 +221,10 @@ _REQUEST = {"type": {"system": "https://profiles.ihe.net/ITI/BALP/CodeSystem/Bas
 
 def _entities(what: str, persons: Iterable[str], query: str, request_id: str) -> list[dict[str, Any]]:
     entities: list[dict[str, Any]] = [{"what": {"reference": f"Patient/{one}"}, **_PERSON} for one in persons]
-    if what and not (what.startswith("Patient/") and entities):
+    if what:
         entities.append({"what": {"reference": what}, **_DATA})
     if query:
         entities.append({**_QUERY, "query": base64.b64encode(query.encode()).decode()})
     if request_id:
         entities.append({"what": {"identifier": {"value": request_id}}, **_REQUEST})
     return entities
-
-
-def _index(parameters: Parameters, tenant: Tenant, fixed: IndexRows, entities: list[dict[str, Any]], moment: datetime,
-           recorded: str) -> IndexRows:
-    """The same rows as of the whole event: those of its frame, of its entities and of its moment."""
-    own = index_rows.extract(
-        parameters, {"resourceType": "AuditEvent", "entity": entities, "recorded": recorded},
-        tenant=tenant.number, term_seed=tenant.term_seed, tz=tenant.time_zone)
-    return replace(own, terms=sorted({*fixed.terms, *own.terms}), post=[*fixed.post, *own.post],
-                   str=[*fixed.str, *own.str], dat=[*fixed.dat, *own.dat], num=own.num)
-
-

@@ -12,8 +12,9 @@ import asyncpg
 
 from lienmach.base.actor import Actor
 from lienmach.base.jobs import JobRow
+from lienmach.record.frames import Frame
 from lienmach.record.index.rows import IndexRows
-from lienmach.record.snapshot import Key, Point
+from lienmach.record.points import Key, Point
 from lienmach.record.tenants import Tenant
 
 
@@ -38,7 +39,10 @@ class Stored:
 
 @dataclass(slots=True)
 class Change:
-    """A version to be written. point: the version it follows (None: the id is new). rows: None for a deletion."""
+    """A version to be written. point: the version it follows (None: the id is new). rows: None for a deletion.
+
+    frame: what the index rows leave out because many share it (audit events).
+    """
 
     type: str
     type_number: int
@@ -53,6 +57,7 @@ class Change:
     point: Point | None
     prior: Change | None = None
     superseded: bool = False
+    frame: Frame | None = None
     salt: bytes = field(default_factory=lambda: os.urandom(16))
     rid: int = 0
     seq: int = 0

@@ -25,6 +25,9 @@ from lienmach.record.change import Change, Unit
 _log = logging.getLogger(__name__)
 _GROUP_UNITS_MAX = 256
 _GROUP_CHANGES_MAX = 2000
+_COMPANY = 24  # units that are worth a commit of their own
+_PATIENCE_SECONDS = 0.0005
+_PATIENCE_STEPS = 4
 
 
 class Changed(Exception):
@@ -39,6 +42,8 @@ class Committer:
         self._tenant = tenant
         self._waiting: deque[tuple[Unit, asyncio.Future[None]]] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._frames: set[int] = set()  # numbers that are surely stored
+        self.open = 0  # units that were begun and have neither ended nor been handed in
 
     async def commit(self, unit: Unit) -> None:
         """Return when everything that `unit` collected is durable. Raises Changed, errors.Unavailable."""
@@ -54,8 +59,8 @@ class Committer:
             await asyncio.wait([self._task])
 
     async def _drain(self) -> None:
-        await asyncio.sleep(0)  # let the other units of this moment come in
         while self._waiting:
+            await self._gather_company()
             group = self._next_group()
             try:
                 await self._write_group(group)
@@ -66,6 +71,14 @@ class Committer:
                 if not isinstance(error, Exception):
                     raise
                 _log.exception("a commit failed in a way that it should not")
+
+    async def _gather_company(self) -> None:
+        """Wait a moment for units that are under way: one lock, one flush then serve all. Alone, nobody waits."""
+        await asyncio.sleep(0)
+        for _ in range(_PATIENCE_STEPS):
+            if self.open <= 0 or len(self._waiting) >= _COMPANY:
+                return
+            await asyncio.sleep(_PATIENCE_SECONDS)
 
     def _next_group(self) -> list[tuple[Unit, asyncio.Future[None]]]:
         """As many waiting units as may be written together: no id twice, a unit with premises alone."""
@@ -140,11 +153,16 @@ class Committer:
                     raise Changed("A condition matches something else now.")
         rows = rowsets.Rows()
         moves = _Moves()
+        frames: set[int] = set()
         seq, chain = head["seq"], head["hash"]
         for unit in units:
             for change in unit.changes:
                 seq += 1
                 chain = _gather(rows, moves, tenant, seq, chain, change)
+                if change.frame is not None and not (
+                        change.frame.number in self._frames or change.frame.number in frames):
+                    frames.add(change.frame.number)
+                    rows.add_frame(change.frame)
             rows.tables["import_mark"].extend(unit.marks.values())
             for job in unit.jobs:
                 rows.tables["job"].append((job.kind, job.payload_text, job.run_at or unit.now, job.attempts_max))
@@ -155,6 +173,7 @@ class Committer:
         sql, args = rows.statement(tenant, seq, chain, upsert=bool(moves.ids))
         await connection.execute(sql, *args)
         await connection.execute("commit")
+        self._frames |= frames
 
 
 class _Moves:

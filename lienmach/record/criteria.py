@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from lienmach.base import errors
-from lienmach.record import plan
+from lienmach.record import frames, plan
+from lienmach.record.index import date, terms
 from lienmach.record.index import parameters as index_parameters
-from lienmach.record.index import terms
-from lienmach.record.index.condition import SearchContext
+from lienmach.record.index.condition import Condition, SearchContext
 from lienmach.record.index.parameters import Parameter
-from lienmach.record.need import Either, Ids, Need, Patients, Rows, Terms, Updated, of_condition
+from lienmach.record.need import Either, Ids, Need, Patients, Rows, Side, Terms, Updated, of_condition
 from lienmach.standards.fhir import dates
 from lienmach.standards.fhir.query import Criterion, Hop
 
@@ -52,7 +52,7 @@ def reading(tx: Any, *, ids_max: int) -> Reading:
 
 def parameter_of(tx: Any, resource_type: str, code: str, name: str) -> Parameter:
     """The parameter `code` of a type. Raises errors.UnknownParameter with the name as it was sent."""
-    found = tx.parameters.of(resource_type).get(code)
+    found: Parameter | None = tx.parameters.of(resource_type).get(code)
     if found is None:
         raise errors.UnknownParameter(f"{resource_type} has no search parameter '{name[:80]}'.")
     return found
@@ -73,9 +73,25 @@ async def need_of(read: Reading, resource_type: str, criterion: Criterion) -> Ne
     parameter = parameter_of(read.tx, resource_type, criterion.code, criterion.name)
     condition = index_parameters.condition(parameter, criterion.modifier, list(criterion.values), read.context)
     need = of_condition(condition, read.tx.definitions.type_number(resource_type))
+    if resource_type == frames.TYPE:
+        return await _with_frames(read, condition, need)
+    if parameter.date_first and isinstance(need, Side) and not criterion.modifier and len(criterion.values) == 1:
+        prefix, low, _ = date.parse(parameter, criterion.values[0], read.context)
+        return replace(need, reach=low) if prefix in ("ge", "gt") else need
     if parameter.patient and not criterion.modifier and isinstance(need, Terms):
         return _by_patient(read, parameter, criterion.values) or need
     return need
+
+
+async def _with_frames(read: Reading, condition: Condition, need: Need) -> Need:
+    """An audit event has most of its terms by its frame (record/frames.py)."""
+    found = await frames.matching(read.tx, condition)
+    if not found:
+        return need
+    if condition.side is not None:
+        return Either((need, Terms(found)))
+    number = read.tx.definitions.type_number(frames.TYPE)
+    return of_condition(replace(condition, terms=(*condition.terms, *found), hot=False), number)
 
 
 def implied(read: Reading, resource_type: str, criterion: Criterion) -> Need | None:
@@ -281,8 +297,11 @@ def _span(prefix: str, low: datetime, high: datetime, now: datetime) -> tuple[da
     if prefix == "le":
         return None, high
     if prefix == "ap":  # a tenth of the distance to now, as the specification recommends
-        slack = abs(now.astimezone(UTC) - low.astimezone(UTC)) / 10
-        return low - slack, high + max(slack, timedelta(0))
+        slack = abs(now - low) / 10
+        try:
+            return low - slack, high + slack
+        except OverflowError:  # at the ends of the calendar everything is near
+            return None, None
     return low, high
 
 

@@ -52,11 +52,23 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A row of a side table, see record/index/condition.py `Side`. type: number of the resource type."""
+    """A row of a side table, see record/index/condition.py `Side`. type: number of the resource type.
+
+    reach: for the main date of a type with prefix ge or gt: every match ends after this instant.
+    """
 
     condition: Condition
     type: int
+    reach: datetime | None = None
     exact = True
+
+    @property
+    def window(self) -> tuple[datetime | None, datetime | None]:
+        """[from, below) that holds ix.d1 of every match; None is open."""
+        side = self.condition.side
+        if side is None or self.condition.negate or not self.condition.parameter.date_first:
+            return None, None
+        return side.low
 
     def test(self, text: Text, alias: str) -> str:
         side = self.condition.side
@@ -74,6 +86,17 @@ class Side:
         return (
             f"select s.rid from {side.table} s where s.tenant = $1 and s.type = {text.bind(self.type)} and "
             f"{_params(text, side.params)} and {side.sql('s', text.args)}"
+        )
+
+
+    def straddlers(self, text: Text, floor: datetime) -> str:
+        """The rows of `reach` that began before `floor`, a day or more before it: long ones, few, indexed apart."""
+        side = self.condition.side
+        assert side is not None and self.reach is not None
+        return (
+            f"select s.rid from dat s where s.tenant = $1 and s.type = {text.bind(self.type)} and "
+            f"{_params(text, side.params)} and s.hi - s.lo > interval '1 day' "
+            f"and s.hi > {text.bind(self.reach, 'timestamptz')} and s.lo < {text.bind(floor, 'timestamptz')}"
         )
 
 

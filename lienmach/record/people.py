@@ -8,6 +8,7 @@ million people reads a thousand rows and not four hundred thousand. What a text 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,15 +26,15 @@ _BEHIND_EVERYTHING = "\U0010ffff"
 class Term:
     """People with one private term (kinds: record/index/private.py). rank: smaller comes first.
 
-    phrase: folded contiguous words that the name must also hold, or "". lo, hi: the birth date's low edge must lie
-    in [lo, hi), or None.
+    also: further values of the same kind that they must have. lo, hi: the birth date's low edge must lie in
+    [lo, hi), or None.
     """
 
     kind: str
     value: str
     why: str
     rank: int
-    phrase: str = ""
+    also: tuple[str, ...] = ()
     lo: datetime | None = None
     hi: datetime | None = None
 
@@ -69,7 +70,7 @@ class Hit:
     why: str
 
 
-async def find(tx: Transaction, branches: list[Term | Words | Born], *, limit: int = 50) -> list[Hit]:
+async def find(tx: Transaction, branches: Sequence[Term | Words | Born], *, limit: int = 50) -> list[Hit]:
     """People found by any branch, best first, newest registered first among equals; each once.
 
     Raises errors.Refused if the actor may not read Patient. Shows nobody: the caller tells tx what its page shows.
@@ -110,18 +111,22 @@ def _branch(tx: Transaction, text: sql.Text, branch: Term | Words | Born, number
 
 
 def _term(tx: Transaction, text: sql.Text, branch: Term, limit: int) -> str:
-    wanted = text.bind(private.term_of(tx.tenant.term_seed, branch.kind, branch.value), "bigint")
-    where = f"p.tenant = $1 and p.term = {wanted}"
-    if branch.phrase:
-        low, high, key = _prefix(tx, text, branch.phrase)
-        where += (f" and exists (select from str s where s.tenant = $1 and s.rid = p.rid and {key} "
-                  f"and s.norm >= {low} and s.norm < {high})")
+    one, *more = (
+        "post p where p.tenant = $1 and p.term = "
+        + text.bind(private.term_of(tx.tenant.term_seed, branch.kind, value), "bigint")
+        for value in (branch.value, *branch.also))
+    born = ""
     if branch.lo is not None:
-        where += (f" and exists (select from dat d where d.tenant = $1 and d.rid = p.rid and "
-                  f"d.type = {text.bind(tx.definitions.type_number('Patient'), 'smallint')} and "
-                  f"d.param = {text.bind(_number(tx, 'birthdate'), 'int')} and "
-                  f"d.lo >= {text.bind(branch.lo)} and d.lo < {text.bind(branch.hi)})")
-    return f"select p.rid from post p where {where} order by p.d1 desc, p.rid desc limit {text.bind(limit)}"
+        born = ("exists (select from dat d where d.tenant = $1 and d.rid = p.rid and "
+                f"d.type = {text.bind(tx.definitions.type_number('Patient'), 'smallint')} and "
+                f"d.param = {text.bind(_number(tx, 'birthdate'), 'int')} and "
+                f"d.lo >= {text.bind(branch.lo)} and d.lo < {text.bind(branch.hi)})")
+    most = text.bind(limit)
+    if not more:
+        return f"select p.rid from {one}{' and ' + born if born else ''} order by p.d1 desc, p.rid desc limit {most}"
+    # INTERSECT hashes each posting list once, whatever the planner believes about their lengths.
+    both = " intersect ".join(f"select p.rid from {each}" for each in (one, *more))
+    return f"select p.rid from ({both}) p{' where ' + born if born else ''} order by p.rid desc limit {most}"
 
 
 def _words(tx: Transaction, text: sql.Text, branch: Words, limit: int) -> str:
@@ -141,7 +146,7 @@ def _words(tx: Transaction, text: sql.Text, branch: Words, limit: int) -> str:
 
 
 def _born(tx: Transaction, text: sql.Text, branch: Born, limit: int) -> str:
-    return (f"select d.rid from dat d where d.tenant = $1 and "
+    return ("select d.rid from dat d where d.tenant = $1 and "
             f"d.type = {text.bind(tx.definitions.type_number('Patient'), 'smallint')} and "
             f"d.param = {text.bind(_number(tx, 'birthdate'), 'int')} and d.lo >= {text.bind(branch.lo)} and "
             f"d.lo < {text.bind(branch.hi)} order by d.lo, d.rid limit {text.bind(limit)}")

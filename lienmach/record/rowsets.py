@@ -2,13 +2,16 @@
 
 A commit inserts into up to seven tables. One statement with a common table expression for each table that has
 rows costs one round trip instead of seven; the texts are few (which tables have rows), so PostgreSQL's prepared
-statements are used again. Columns travel as arrays; the ragged `terms` travel as one flat array with offsets.
+statements are used again. Columns travel as arrays.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
+
+from lienmach.record.frames import Frame
 
 _COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
     "version": (("bucket", "smallint"), ("seq", "bigint"), ("rid", "bigint"), ("type", "smallint"),
@@ -17,7 +20,7 @@ _COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
     "resource": (("bucket", "smallint"), ("type", "smallint"), ("version_id", "int"), ("rid", "bigint"),
                  ("seq", "bigint"), ("deleted", "boolean"), ("id", "text")),
     "ix": (("bucket", "smallint"), ("type", "smallint"), ("rid", "bigint"), ("seq", "bigint"), ("pat", "bigint"),
-           ("d1", "timestamptz"), ("updated", "timestamptz")),
+           ("d1", "timestamptz"), ("updated", "timestamptz"), ("terms", "bigint[]")),
     "post": (("bucket", "smallint"), ("term", "bigint"), ("d1", "timestamptz"), ("rid", "bigint")),
     "str": (("bucket", "smallint"), ("type", "smallint"), ("rid", "bigint"), ("param", "int"), ("norm", "text"),
             ("exact", "text"), ("tok", "bigint")),
@@ -25,13 +28,21 @@ _COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
             ("lo", "timestamptz"), ("hi", "timestamptz"), ("tok", "bigint")),
     "num": (("bucket", "smallint"), ("type", "smallint"), ("rid", "bigint"), ("param", "int"), ("unit", "bigint"),
             ("lo", "numeric"), ("hi", "numeric"), ("tok", "bigint"), ("lo2", "numeric"), ("hi2", "numeric")),
+    "frame": (("frame", "bigint"), ("terms", "bigint[]")),
+    "frame_str": (("frame", "bigint"), ("param", "int"), ("norm", "text"), ("exact", "text")),
     "import_mark": (("bucket", "smallint"), ("type", "smallint"), ("name", "bytea"), ("body", "bytea"), ("id", "text")),
     "job": (("kind", "text"), ("payload", "jsonb"), ("run_at", "timestamptz"), ("attempts_max", "int")),
 }
+# The driver asks of each element of an array whether it is itself an array, which costs more than to write it:
+# columns of numbers go as one text that PostgreSQL reads.
+_AS_LITERAL = frozenset(["smallint", "int", "bigint", "boolean", "numeric"])
 _IX_UPSERT = (" on conflict (tenant, rid, bucket) do update set seq = excluded.seq, pat = excluded.pat, "
               "d1 = excluded.d1, updated = excluded.updated, terms = excluded.terms")
-_MARK_UPSERT = (" on conflict (tenant, name) do update set bucket = excluded.bucket, type = excluded.type, "
-                "body = excluded.body, id = excluded.id")
+_CONFLICTS = {
+    "import_mark": " on conflict (tenant, name) do update set bucket = excluded.bucket, type = excluded.type, "
+                   "body = excluded.body, id = excluded.id",
+    "frame": " on conflict do nothing",
+}
 
 CHANGE_DIRECTORY = """
 with u as (
@@ -54,17 +65,12 @@ class Rows:
 
     def __init__(self) -> None:
         self.tables: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _COLUMNS}
-        self.terms: list[int] = []
-        self.term_spans: list[tuple[int, int]] = []
 
     def add_index(self, *, bucket: int, type_number: int, rid: int, seq: int, updated: Any, rows: Any) -> None:
         """Take the index rows of one live resource (record/index/rows.py `IndexRows`)."""
         tables = self.tables
         d1 = rows.d1
-        tables["ix"].append((bucket, type_number, rid, seq, rows.pat, d1, updated))
-        first = len(self.terms) + 1
-        self.terms.extend(rows.terms)
-        self.term_spans.append((first, len(self.terms)))
+        tables["ix"].append((bucket, type_number, rid, seq, rows.pat, d1, updated, _literal(rows.terms)))
         if rows.post:
             tables["post"].extend([(bucket, term, d1, rid) for term in rows.post])
         if rows.str:
@@ -74,6 +80,11 @@ class Rows:
         if rows.num:
             tables["num"].extend([(bucket, type_number, rid, *row) for row in rows.num])
 
+    def add_frame(self, frame: Frame) -> None:
+        """Take a frame that may not be there yet."""
+        self.tables["frame"].append((frame.number, _literal(frame.terms)))
+        self.tables["frame_str"].extend([(frame.number, *row) for row in frame.strings])
+
     def statement(self, tenant: int, seq: int, chain: bytes, *, upsert: bool) -> tuple[str, list[Any]]:
         """(SQL, arguments) that insert all rows and move the head of the chain to `seq`, `chain`.
 
@@ -82,12 +93,15 @@ class Rows:
         names = tuple(name for name, rows in self.tables.items() if rows)
         args: list[Any] = [tenant, seq, chain]
         for name in names:
-            args.extend(zip(*self.tables[name], strict=True))
-            if name == "ix":
-                args.append([span[0] for span in self.term_spans])
-                args.append([span[1] for span in self.term_spans])
-                args.append(self.terms)
+            for (_, kind), column in zip(_COLUMNS[name], zip(*self.tables[name], strict=True), strict=True):
+                args.append(_literal(column) if kind in _AS_LITERAL else column)
         return _insert_text(names, upsert), args
+
+
+def _literal(column: Iterable[Any]) -> str:
+    """An array of numbers as PostgreSQL's text for it."""
+    text = ",".join(map(str, column))
+    return "{" + (text.replace("None", "NULL") if "N" in text else text) + "}"
 
 
 @lru_cache(maxsize=256)
@@ -95,22 +109,16 @@ def _insert_text(names: tuple[str, ...], upsert: bool) -> str:
     parts, number = [], 3
     for name in names:
         columns = _COLUMNS[name]
-        arrays = []
-        for _, kind in columns:
+        arrays, chosen = [], []
+        for column, kind in columns:
             number += 1
-            arrays.append(f"${number}::{kind}[]")
+            arrays.append(f"${number}::text::{kind}[]" if kind in _AS_LITERAL else
+                          f"${number}::text[]" if kind.endswith("[]") else f"${number}::{kind}[]")
+            chosen.append(f"{column}::{kind}" if kind.endswith("[]") else column)
         listed = ", ".join(column for column, _ in columns)
-        if name == "ix":
-            arrays += [f"${number + 1}::int[]", f"${number + 2}::int[]"]
-            aliases = listed + ", term_first, term_last"
-            chosen = listed + f", (${number + 3}::bigint[])[term_first:term_last]"
-            number += 3
-            listed += ", terms"
-        else:
-            aliases = chosen = listed
         parts.append(
-            f"x_{name} as (insert into {name} (tenant, {listed}) select $1, {chosen} "
-            f"from unnest({', '.join(arrays)}) as u({aliases})"
-            + (_IX_UPSERT if name == "ix" and upsert else _MARK_UPSERT if name == "import_mark" else "") + ")"
+            f"x_{name} as (insert into {name} (tenant, {listed}) select $1, {', '.join(chosen)} "
+            f"from unnest({', '.join(arrays)}) as u({listed})"
+            + (_IX_UPSERT if name == "ix" and upsert else _CONFLICTS.get(name, "")) + ")"
         )
     return "with " + ", ".join(parts) + " update ledger set seq = $2, hash = $3 where tenant = $1"

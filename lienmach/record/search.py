@@ -77,8 +77,8 @@ async def search(tx: Any, resource_type: str | None, params: Params, *, compartm
     query, limits = asked.query, tx.store.limits
     count = limits.page_count_default if query.count is None else query.count
     if count == 0 or query.summary == "count":
-        total, floor = await _total(asked, "accurate" if query.total is None else query.total)
-        return Page([], [], total, None, _used(query, None), query, floor, asked.issues)
+        counted, floor = await _total(asked, "accurate" if query.total is None else query.total)
+        return Page([], [], counted, None, _used(query, None), query, floor, asked.issues)
     order = sorting.order_of(query.sort, tx.parameters.of(resource_type) if resource_type else None)
     after = None if query.cursor is None else paging.read_mark(order.kinds(), query.cursor)
     rows, known = await _page_rows(asked, order, after, count)

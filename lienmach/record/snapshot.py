@@ -1,7 +1,7 @@
 """Snapshots: what a unit of work sees, shared by units that asked before it was taken.
 
 One snapshot is one REPEATABLE READ transaction on one connection. Units of the same tenant that ask in the
-same moment share it: one BEGIN and one COMMIT serve all of them, and their point reads become one statement.
+same moment share it: one BEGIN and one COMMIT serve all of them.
 A unit never joins a snapshot that was taken before it asked, so everyone reads their own writes.
 Units with different eyes may share a snapshot because each statement still carries its own unit's predicate.
 """
@@ -10,37 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
-_POINTS = """
-select k.n, r.rid, r.seq, r.bucket, r.version_id, r.deleted, v.at, v.patient, v.body
-from unnest($2::smallint[], $3::text[]) with ordinality k(type, id, n)
-join resource r on r.tenant = $1 and r.type = k.type and r.id = k.id
-join version v on v.tenant = $1 and v.seq = r.seq
-"""
-
-Key = tuple[int, str]  # (type number, id)
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """The current version of one id: where it stands, and its bytes."""
-
-    rid: int
-    seq: int
-    bucket: int
-    version_id: int
-    deleted: bool
-    at: Any
-    patient: str | None
-    body: bytes
-
-
 class Snapshot:
-    """One shared view; `fetch` and `point` may be called until the unit that joined calls `leave`."""
+    """One shared view; `fetch` may be called until the unit that joined calls `leave`."""
 
     def __init__(self, pool: asyncpg.Pool, tenant: int, on_close: Callable[[], None]) -> None:
         self._pool = pool
@@ -49,7 +24,6 @@ class Snapshot:
         self._members = 0
         self._lock = asyncio.Lock()
         self._connection: asyncpg.Connection | None = None
-        self._wanted: dict[Key, asyncio.Future[Point | None]] = {}
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def take(self, connection: asyncpg.Connection) -> None:
@@ -88,35 +62,6 @@ class Snapshot:
             assert self._connection is not None
             found: list[asyncpg.Record] = await self._connection.fetch(sql, *args)
             return found
-
-    async def point(self, key: Key) -> Point | None:
-        """The current version under `key`, or None; calls of one moment become one statement."""
-        waiting = self._wanted.get(key)
-        if waiting is None:
-            waiting = self._wanted[key] = asyncio.get_running_loop().create_future()
-            if len(self._wanted) == 1:
-                asyncio.get_running_loop().call_soon(lambda: asyncio.ensure_future(self._read_points()))
-        return await asyncio.shield(waiting)
-
-    async def _read_points(self) -> None:
-        await asyncio.wait([self.ready])
-        wanted, self._wanted = self._wanted, {}
-        keys = list(wanted)
-        try:
-            found = await self.fetch(_POINTS, (self._tenant, [k[0] for k in keys], [k[1] for k in keys]))
-        except Exception as error:
-            for future in wanted.values():
-                if not future.done():
-                    future.set_exception(error)
-                    future.exception()
-            return
-        for row in found:
-            wanted.pop(keys[row["n"] - 1]).set_result(
-                Point(row["rid"], row["seq"], row["bucket"], row["version_id"], row["deleted"], row["at"],
-                      row["patient"], row["body"])
-            )
-        for future in wanted.values():
-            future.set_result(None)
 
     async def _release(self) -> None:
         connection, self._connection = self._connection, None

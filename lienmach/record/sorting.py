@@ -25,13 +25,14 @@ _CASTS = {TIME: "timestamptz", TEXT: "text", NUMBER: "numeric"}
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One sort key. kind: how a page mark writes it. sql: (text, alias) -> expression. heavy: reads bodies."""
+    """One sort key. kind: how a page mark writes it. sql: (text, alias) -> expression. indexed: an index of `ix` has
+    this order within a type."""
 
     kind: str
     descending: bool
     sql: Callable[[Text, str], str]
     nullable: bool = True
-    heavy: bool = False
+    indexed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def order_of(sort: tuple[SortKey, ...], known: dict[str, Parameter] | None) -> O
         if key.code == "_id":
             keys.append(Key(TEXT, key.descending, _id, nullable=False))
         elif key.code == "_lastUpdated":
-            keys.append(Key(TIME, key.descending, _updated, nullable=False))
+            keys.append(Key(TIME, key.descending, _updated, nullable=False, indexed=True))
         else:
             parameter = (known or {}).get(key.code)
             if parameter is None:
@@ -151,7 +152,7 @@ def _key(parameter: Parameter, descending: bool) -> Key:
             "where jsonb_typeof(x.j) not in ('object', 'array', 'null'))"
         )
 
-    return Key(TEXT, descending, read, heavy=True)
+    return Key(TEXT, descending, read)
 
 
 _PLAIN = re.compile(r"[A-Z][A-Za-z]+((\.[a-z][A-Za-z0-9]*)+)\Z")

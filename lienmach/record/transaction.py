@@ -21,13 +21,13 @@ from lienmach.base import clock, errors
 from lienmach.base.actor import Actor
 from lienmach.base.jobs import JobRow
 from lienmach.base.settings import Settings
-from lienmach.record import access, audit, committer, snapshot, tenants
+from lienmach.record import access, audit, committer, points, snapshot, tenants
 from lienmach.record.change import Change, Mark, Stored
 from lienmach.record.index import parameters as index_parameters
-from lienmach.record.snapshot import Key
+from lienmach.record.points import Key
 from lienmach.standards.fhir.definitions import Definitions
 
-_SNAPSHOTS_MAX = 3
+_SNAPSHOTS_MAX = 2
 _ATTEMPTS_MAX = 10
 Result = TypeVar("Result")
 Premise = Callable[["Transaction", asyncpg.Connection], Awaitable[bool]]
@@ -50,6 +50,7 @@ class Store:
         self.check_room: Callable[[], None] = _do_nothing  # raises errors.Unavailable on a full disk
         self.poke: Callable[[], None] = _do_nothing  # tells the worker of this process that there are jobs
         self._snapshots = snapshot.Snapshots(pool, _SNAPSHOTS_MAX)
+        self._points: dict[int, points.Points] = {}
         self._committers: dict[int, committer.Committer] = {}
 
     @classmethod
@@ -100,11 +101,20 @@ class Store:
     def join_snapshot(self, tenant: int) -> snapshot.Snapshot:
         return self._snapshots.join(tenant)
 
-    async def write(self, unit: Transaction) -> None:
-        one = self._committers.get(unit.tenant.number)
+    def points_of(self, tenant: int) -> points.Points:
+        one = self._points.get(tenant)
         if one is None:
-            one = self._committers[unit.tenant.number] = committer.Committer(self.pool, unit.tenant.number)
-        await one.commit(unit)
+            one = self._points[tenant] = points.Points(self.pool, tenant)
+        return one
+
+    def committer_of(self, tenant: int) -> committer.Committer:
+        one = self._committers.get(tenant)
+        if one is None:
+            one = self._committers[tenant] = committer.Committer(self.pool, tenant)
+        return one
+
+    async def write(self, unit: Transaction) -> None:
+        await self.committer_of(unit.tenant.number).commit(unit)
         if unit.jobs:
             self.poke()
 
@@ -136,6 +146,7 @@ class Transaction:
         self._snapshot: snapshot.Snapshot | None = None
         self._on: asyncpg.Connection | None = None
         self._ended = False
+        store.committer_of(tenant.number).open += 1
 
     async def __aenter__(self) -> Transaction:
         return self
@@ -153,9 +164,16 @@ class Transaction:
             return found
         return await self._view().fetch(sql, args)
 
-    async def point(self, resource_type: str, resource_id: str) -> snapshot.Point | None:
-        """The current version of one id, without a check of access: record/read.py and write.py check."""
-        return await self._view().point((self.definitions.type_number(resource_type), resource_id))
+    async def point(self, resource_type: str, resource_id: str) -> points.Point | None:
+        """The current version of one id, without a check of access: record/read.py and write.py check.
+
+        From the snapshot if there is one; else by a shared statement, whose answer a commit looks at again.
+        """
+        key = (self.definitions.type_number(resource_type), resource_id)
+        if self._snapshot is None and self._on is None:
+            return await self.store.points_of(self.tenant.number).read(key)
+        rows = await self.fetch(points.SQL, self.tenant.number, [key[0]], [key[1]])
+        return points.point_of(rows[0]) if rows else None
 
     def on(self, connection: asyncpg.Connection | None) -> None:
         """Read from this connection instead of the snapshot; the committer's premises do."""
@@ -180,14 +198,14 @@ class Transaction:
         if self._ended:
             return
         await self.leave()
-        self._ended = True
+        self._end()
         audit.collect(self)
         if self.changes or self.jobs:
             await self.store.write(self)
 
     async def abandon(self) -> None:
         """Let the snapshot go and write nothing."""
-        self._ended = True
+        self._end()
         await self.leave()
 
     async def leave(self) -> None:
@@ -195,6 +213,11 @@ class Transaction:
         view, self._snapshot = self._snapshot, None
         if view is not None:
             await view.leave()
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self.store.committer_of(self.tenant.number).open -= 1
 
     def _view(self) -> snapshot.Snapshot:
         if self._snapshot is None:

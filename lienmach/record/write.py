@@ -13,7 +13,7 @@ from lienmach.base import clock, errors, ids
 from lienmach.record import access, changes, references, subject
 from lienmach.record.change import Change, Stored
 from lienmach.record.index import rows as index_rows
-from lienmach.record.snapshot import Point
+from lienmach.record.points import Point
 from lienmach.record.transaction import Transaction
 from lienmach.standards.fhir import json as fhir_json
 from lienmach.standards.fhir import validate

@@ -10,7 +10,7 @@ import json
 import random
 import unicodedata
 from collections.abc import Callable
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 ZONE = timezone(timedelta(hours=7))
@@ -63,7 +63,7 @@ def _patient(chance: random.Random, name: str) -> dict[str, Any]:
 def _when(chance: random.Random) -> str:
     moment = datetime(2024, 1, 1, tzinfo=ZONE) + timedelta(minutes=chance.randrange(60 * 24 * 500))
     return chance.choice((moment.isoformat(), moment.date().isoformat(), moment.date().isoformat()[:7],
-                          moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")))
+                          moment.astimezone(UTC).isoformat().replace("+00:00", "Z")))
 
 
 def _encounter(chance: random.Random, name: str, patient: str) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def _queries(chance: random.Random, world: list[dict]) -> tuple[str, list[tuple[
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_a_search_finds_what_plain_python_finds(store, seed: int) -> None:  # noqa: ANN001
+async def test_a_search_finds_what_plain_python_finds(store, seed: int) -> None:
     world = search_world.build(seed)
     async with store.begin(ACTOR) as tx:
         for resource in world:

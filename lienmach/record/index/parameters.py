@@ -10,7 +10,7 @@ A parameter whose values another one has indexed already is not indexed again: i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +78,7 @@ class Parameter:
     date_rank: its place among the main dates of the type, else None.
     required: a valid resource always has a value. bindings: value sets of its `code` elements.
     reads: the parameters whose index it uses instead of its own; narrowed: it takes only some of their values.
+    building: it cannot be searched yet.
     """
 
     type: str
@@ -98,6 +99,7 @@ class Parameter:
     bindings: tuple[str, ...] = ()
     reads: tuple[Parameter, ...] = ()
     narrowed: bool = False
+    building: Building | None = None
 
     @property
     def datatypes(self) -> frozenset[str]:
@@ -114,13 +116,26 @@ class Parameter:
         return (self,) if self.narrowed else self.sources
 
 
+@dataclass(slots=True)
+class Building:
+    """How far the index of a parameter is; record/reindex.py moves it while the parameter is written, not yet read."""
+
+    done: int = 0
+    total: int = 0
+
+
 class Parameters:
     """All parameters of all types of one tenant: the standard ones and its active custom ones."""
 
-    def __init__(self, definitions: Definitions, customs: Iterable[SearchParameterDef] = ()) -> None:
+    def __init__(self, definitions: Definitions, customs: Iterable[SearchParameterDef] = (),
+                 building: Mapping[str, Building] | None = None) -> None:
+        """building: by url, those of `customs` that are indexed already but not searchable yet."""
         self.definitions = definitions
+        self.building = dict(building or {})
         self._bases: dict[str, list[SearchParameterDef]] = {}
-        for one in [*definitions.search_parameters(), *customs]:
+        self.customs = list(customs)
+        self._customs = {one.url for one in self.customs}
+        for one in [*definitions.search_parameters(), *self.customs]:
             if one.code not in catalogue.NOT_INDEXED:
                 for base in one.base:
                     self._bases.setdefault(base, []).append(one)
@@ -157,9 +172,8 @@ class Parameters:
                 made[one.code] = parameter
                 order.append(parameter)
         self._check_numbers(type, order)
-        customs = {one.code for one in listed if not one.url.startswith("http://hl7.org/fhir/SearchParameter/")}
-        for parameter in _with_reads(order, customs):
-            made[parameter.code] = parameter
+        for parameter in _with_reads(order, self._customs):
+            made[parameter.code] = _replace(parameter, building=self.building.get(parameter.url))
         return {code: _with_partners(parameter, made) for code, parameter in sorted(made.items())}
 
     def _check_numbers(self, type: str, parameters: list[Parameter]) -> None:
@@ -244,7 +258,7 @@ def _with_reads(parameters: list[Parameter], customs: set[str]) -> Iterator[Para
     """The parameters again, those that can read others with `reads` set. A standard one never reads a custom one."""
     own: list[Parameter] = []
     for parameter in sorted(parameters, key=lambda p: (
-            p.code in customs, _is_filtered(p), len(p.path.branches), len(p.code), p.code)):
+            p.url in customs, _is_filtered(p), len(p.path.branches), len(p.code), p.code)):
         found = _covering(parameter, [other for other in own if other.kind == parameter.kind])
         if found is None:
             own.append(parameter)
@@ -324,6 +338,10 @@ def condition(parameter: Parameter, modifier: str | None, found: list[str], cont
     modifier: without the colon. Raises errors.UnknownParameter for a modifier that this parameter has not,
     errors.Invalid for a value that cannot be read.
     """
+    if parameter.building is not None:
+        raise errors.UnknownParameter(
+            f"The search parameter '{parameter.code}' of {parameter.type} is being built: {parameter.building.done} of "
+            f"{parameter.building.total} resources are indexed. Ask again when it is done.")
     if modifier == "missing" and parameter.kind != "composite":
         return values.missing(parameter, found, context)
     if not found or not all(found):

@@ -10,6 +10,7 @@ Hook: record/index/rows.py adds `private.terms_of(resource, term_seed)` to the `
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from lienmach.record.index import terms
 from lienmach.standards.fhir import folding
@@ -22,7 +23,7 @@ _WORDS_MAX = 12
 _NUMBERS_MAX = 20
 
 
-def terms_of(resource: dict, term_seed: int) -> list[int]:
+def terms_of(resource: dict[str, Any], term_seed: int) -> list[int]:
     """The private terms of a resource, without repetition; none for anything but a Patient."""
     if resource.get("resourceType") != "Patient":
         return []
@@ -34,7 +35,7 @@ def term_of(term_seed: int, kind: str, value: str) -> int:
     return terms.term_of(term_seed, "Patient", PARAM, kind, value)
 
 
-def private_terms(resource: dict, term: Callable[[str, str], int]) -> list[int]:
+def private_terms(resource: dict[str, Any], term: Callable[[str, str], int]) -> list[int]:
     """Kinds written for a Patient (value folded or compacted; year is four digits):
 
     number         every identifier value; of an insurance card its last ten digits too
@@ -83,7 +84,7 @@ def spell(text: str) -> str:
     return folding.compose(text).casefold()
 
 
-def _full_names(resource: dict) -> list[str]:
+def _full_names(resource: dict[str, Any]) -> list[str]:
     found: dict[str, None] = {}
     for one in _dicts(resource.get("name"))[:_NAMES_MAX]:
         text = one.get("text")
@@ -96,16 +97,16 @@ def _full_names(resource: dict) -> list[str]:
     return list(found)
 
 
-def _numbers(resource: dict) -> list[str]:
+def _numbers(resource: dict[str, Any]) -> list[str]:
     values = (one.get("value") for one in _dicts(resource.get("identifier"))[:_NUMBERS_MAX])
     return [number for value in values if isinstance(value, str) and (number := identity.compact(value)[:60])]
 
 
-def _phones(resource: dict) -> list[str]:
+def _phones(resource: dict[str, Any]) -> list[str]:
     values = (one.get("value") for one in _dicts(resource.get("telecom"))[:_NUMBERS_MAX]
               if one.get("system") in (None, "phone", "sms"))
     return [phone for value in values if isinstance(value, str) and (phone := formats.compact_phone(value))]
 
 
-def _dicts(value: object) -> list[dict]:
+def _dicts(value: object) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

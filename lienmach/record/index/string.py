@@ -98,7 +98,9 @@ def text_condition(parameter: Parameter, found: list[str]) -> Condition:
     if not all(text.strip() for text in texts):
         raise values.bad(parameter, ",".join(found), "is empty.")
     starts, words = sql_of(texts, None), sql_of([f" {text}" for text in texts], "contains")
-    sql: Sql = lambda alias, args: f"({starts(alias, args)} or {words(alias, args)})"
+
+    def sql(alias: str, args: list[Any]) -> str:
+        return f"({starts(alias, args)} or {words(alias, args)})"
     return Condition(parameter, side=Side("str", numbers, sql, eager=False))
 
 

@@ -109,6 +109,20 @@ create table dat (
 create index dat_lo on dat (tenant, type, param, lo, rid);
 create index dat_rid on dat (tenant, rid);
 
+create table frame (                           -- what many audit events share (record/frames.py)
+    tenant int      not null,
+    frame  bigint   not null,
+    terms  bigint[] not null,
+    primary key (tenant, frame)
+);
+create table frame_str (
+    tenant int    not null,
+    frame  bigint not null,
+    param  int    not null,
+    norm   text   not null collate "C",
+    exact  text   not null collate "C"
+);
+
 create table num (
     tenant int      not null,
     bucket smallint not null,
@@ -129,14 +143,31 @@ create index num_rid on num (tenant, rid);
 do $$
 declare t text;
 begin
-    foreach t in array array['ledger', 'version', 'resource', 'ix', 'post', 'str', 'dat', 'num'] loop
+    foreach t in array array['ledger', 'version', 'resource', 'ix', 'post', 'str', 'dat', 'num', 'frame',
+                            'frame_str'] loop
         execute format('alter table %I enable row level security', t);
         execute format('create policy tenant_only on %I using (tenant = current_setting(''lienmach.tenant'')::int)', t);
     end loop;
+end $$;
+
+-- The current versions of some ids, in one round trip (record/points.py). It runs with the caller's rights: the
+-- setting holds for its transaction only, and row-level security applies inside it.
+create function points(which int, types smallint[], ids text[])
+returns table (n bigint, rid bigint, seq bigint, bucket smallint, version_id int, deleted boolean, at timestamptz,
+               patient text, body bytea)
+language plpgsql as $$
+begin
+    perform set_config('lienmach.tenant', which::text, true);
+    return query
+        select k.n, r.rid, r.seq, r.bucket, r.version_id, r.deleted, v.at, v.patient, v.body
+        from unnest(types, ids) with ordinality k(type, id, n)
+        join resource r on r.tenant = which and r.type = k.type and r.id = k.id
+        join version v on v.tenant = which and v.seq = r.seq;
 end $$;
 
 grant select on tenant to lienmach_app;
 grant select, update on ledger to lienmach_app;
 grant select, insert on version to lienmach_app;   -- nobody rewrites history, the program neither
 grant select, insert, update on resource to lienmach_app;
+grant select, insert on frame, frame_str to lienmach_app;
 grant select, insert, update, delete on ix, post, str, dat, num to lienmach_app;

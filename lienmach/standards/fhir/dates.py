@@ -21,6 +21,9 @@ _FORM = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,40}))?)?(Z|[+-]\d\d:\d\d)?)?)?)?",
     re.ASCII)
 _OFFSET_MINUTES_MAX = 14 * 60
+_MINUTE = timedelta(minutes=1)
+# By the number of digits behind the second's point; finer than a microsecond is cut.
+_WIDTHS = tuple(timedelta(microseconds=10 ** (6 - digits)) for digits in range(7))
 
 
 class DateError(ValueError):
@@ -38,7 +41,7 @@ def parse_range(text: str, zone: tzinfo) -> Range:
     year, month, day, hour, minute, second, fraction, offset = found.groups()
     try:
         if hour is None:
-            return _days(int(year), int(month) if month else 0, int(day) if day else 0, zone)
+            return _days(int(year), int(month) if month else None, int(day) if day else None, zone)
         return _moment(datetime(int(year), int(month), int(day)), int(hour), int(minute), second, fraction,
                        _offset(offset) if offset else zone)
     except ValueError:
@@ -79,11 +82,12 @@ def parse_timing(timing: dict[str, Any], zone: tzinfo) -> Range | None:
     return (min(r[0] for r in known), max(r[1] for r in known)) if known else None
 
 
-def _days(year: int, month: int, day: int, zone: tzinfo) -> Range:
-    low = datetime(year, month or 1, day or 1)
-    if day:
+def _days(year: int, month: int | None, day: int | None, zone: tzinfo) -> Range:
+    low = datetime(year, 1 if month is None else month, 1 if day is None else day)
+    high: datetime | None
+    if day is not None:
         high = _later(low, timedelta(days=1))
-    elif month:
+    elif month is not None:
         high = datetime(year + month // 12, month % 12 + 1, 1) if (year, month) != (9999, 12) else None
     else:
         high = datetime(year + 1, 1, 1) if year < 9999 else None
@@ -95,14 +99,17 @@ def _moment(day: datetime, hour: int, minute: int, second: str | None, fraction:
         raise ValueError
     if second is not None and int(second) > 60:
         raise ValueError
+    low: datetime | None
     digits = (fraction or "")[:6]
     microseconds = int(digits.ljust(6, "0"))
     if second is None:
-        width = timedelta(minutes=1)
+        width = _MINUTE
     else:
-        width = timedelta(microseconds=10 ** (6 - len(digits)))
-    since_midnight = timedelta(hours=hour, minutes=minute, seconds=int(second or 0), microseconds=microseconds)
-    low = _later(day, since_midnight)
+        width = _WIDTHS[len(digits)]
+    if hour < 24 and second != "60":
+        low = day.replace(hour=hour, minute=minute, second=int(second or 0), microsecond=microseconds)
+    else:
+        low = _later(day, timedelta(hours=hour, minutes=minute, seconds=int(second or 0), microseconds=microseconds))
     if low is None:
         return LATEST, LATEST
     # The end is reckoned in UTC, so that a change of the clock inside the range does not stretch it.

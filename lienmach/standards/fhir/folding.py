@@ -26,8 +26,10 @@ def fold(text: str) -> str:
     folded = unicodedata.normalize("NFC", folded).translate(_PLAIN)
     if folded.isascii():
         return folded
-    parts = unicodedata.normalize("NFKD", folded)
-    return "".join(c for c in parts if not unicodedata.combining(c)).casefold().translate(_PLAIN)
+    # Compatibility forms may hide capitals, spaces and marks of their own: `№` is `No`, `¯` a space with a mark.
+    parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", folded).casefold())
+    plain = "".join(c for c in parts if not unicodedata.combining(c)).translate(_PLAIN)
+    return " ".join(plain.split())
 
 
 def compose(text: str) -> str:

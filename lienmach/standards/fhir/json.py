@@ -108,7 +108,7 @@ def splice(data: bytes, *, id: str, version_id: str | int, last_updated: str) ->
     """
     if data.startswith(BOM):
         data = data[3:]
-    places = _places(data, ("id", "meta", "resourceType"))
+    places = _places(data, ("id", "meta"))
     version = b'"%b"' % str(version_id).encode()
     updated = b'"%b"' % last_updated.encode()
     edits = []
@@ -123,9 +123,10 @@ def splice(data: bytes, *, id: str, version_id: str | int, last_updated: str) ->
     else:
         added += b',"meta":{"versionId":' + version + b',"lastUpdated":' + updated + b"}"
     if added:
-        if "resourceType" not in places:
+        behind = _places(data, ("resourceType",)).get("resourceType")
+        if behind is None:
             raise JsonError("The resource has no resourceType.")
-        end = places["resourceType"][1]
+        end = behind[1]
         edits.append((end, end, added))
     return replace(data, edits)
 
@@ -215,7 +216,9 @@ def _places(data: bytes, keys: tuple[str, ...]) -> dict[str, tuple[int, int]]:
         here = data.find(written)
         if escaped or here < 0 or data.find(written, here + 1) >= 0:
             return members(data)
-        start = _COLON.match(data, here + len(written)).end()  # type: ignore[union-attr]
+        start = here + len(written) + 1
+        if data[start - 1] != 0x3A or data[start] in b" \t\r\n":  # Not `"key":value` but with spaces.
+            start = _COLON.match(data, start - 1).end()  # type: ignore[union-attr]
         places[key] = (start, start + len(memoryview(raw)))
     return places
 

@@ -144,8 +144,8 @@ def parse(params: Iterable[tuple[str, str]], limits: Limits, *, lenient: bool = 
         if name in _IGNORED or not value:
             continue
         try:
-            if "\0" in value or "\0" in name:
-                raise QueryError(name, "A search value has no NUL character.", "value")
+            if "\0" in value or "\0" in name or not (_is_text(value) and _is_text(name)):
+                raise QueryError("", "A search has no NUL characters and no lone surrogates.", "value")
             if len(value) > limits.value_chars_max * 16:
                 raise QueryError(name, f"The value of '{name[:80]}' is too long.", "too-costly")
             reader = _READERS.get(name) or _READERS.get(name.partition(":")[0])
@@ -158,7 +158,7 @@ def parse(params: Iterable[tuple[str, str]], limits: Limits, *, lenient: bool = 
             if not lenient or error.code != "not-supported":
                 raise
             unread.append(error)
-    fields = {key: tuple(found) for key, found in many.items()}
+    fields: dict[str, Any] = {key: tuple(found) for key, found in many.items()}
     return Query(**seen, **fields, used=tuple(used), unread=tuple(unread))
 
 
@@ -178,6 +178,16 @@ def split(text: str, mark: str) -> list[str]:
         at += 1
     parts.append(text[start:])
     return parts
+
+
+def _is_text(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _criterion(name: str, value: str, limits: Limits) -> Criterion:

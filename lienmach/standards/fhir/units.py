@@ -9,6 +9,7 @@ The units that clinics use daily stand in `unit_table.py`; every other code is r
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from decimal import Context, Decimal
@@ -16,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 SYSTEM = "http://unitsofmeasure.org"
-LENGTH_MAX = 100
+LENGTH_MAX = 40  # longer ones cost too much and mean nothing
 _ROUND = Context(prec=15)
 _EXACT = Context(prec=200)
 # UCUM's arbitrary units measure by their own procedure and are not commensurable with anything else (UCUM §24);
@@ -24,6 +25,8 @@ _EXACT = Context(prec=200)
 _ARBITRARY = re.compile(r"\[(?:iU|IU|arb'U|USP'U|GPL'U|MPL'U|APL'U|beth'U|anti'Xa'U|todd'U|dye'U|smgy'U|bdsk'U|ka'U|knk'U|"
                         r"mclg'U|tb'U|CCID_50|TCID_50|EID_50|PFU|FFU|CFU|IR|BAU|AU|Amb'a'1'U|PNU|Lf|D'ag'U|FEU|ELU|EU|"
                         r"hnsf'U|HPF|LPF|S)\]")
+
+_HUGE_POWER = re.compile(r"[^\d.(/][+-]?\d{3,}")  # 10*9999999 would keep a core busy for seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +55,25 @@ def canonical(code: str) -> Canonical | None:
 
 def derive(code: str) -> Canonical | None:
     """The same by the library alone; the table is checked against it."""
-    if not code or len(code) > LENGTH_MAX or not code.isascii():
+    if not code or len(code) > LENGTH_MAX or not code.isascii() or _HUGE_POWER.search(code):
         return None
     plain = re.sub(r"\{[^{}]*\}", "", code)  # annotations do not change a unit (UCUM §6)
     if plain in ("", "1"):
         return Canonical("", Decimal(1))
     try:
         unit = _registry().from_ucum(code)
-        zero, one, two = (_base(n, unit) for n in (0, 1, 2))
-        dimensions = sorted((str(name), float(power)) for name, power in one.dimensionality.items())
-        offset, first, second = (float(q.magnitude) for q in (zero, one, two))
-    except Exception:  # noqa: BLE001 - lark, pint and ucumvert share no base class; any failure means: not comparable
+        # Far points, so that an offset (273.15) does not eat digits of the factor.
+        points = [_base(n, unit) for n in (0, 1000, 2000)]
+        dimensions = sorted((str(name), float(power)) for name, power in points[1].dimensionality.items())
+        offset, first, second = (float(point.magnitude) for point in points)
+    except Exception:  # lark, pint and ucumvert share no base class; any failure means: not comparable
         return None
-    factor = first - offset
-    if factor == 0 or abs((second - first) - factor) > 1e-9 * abs(factor):
-        return None
+    rise = first - offset
+    if rise == 0 or not math.isfinite(first + second) or abs((second - first) - rise) > 1e-9 * abs(rise):
+        return None  # a logarithm
     key = ".".join(name if power == 1 else f"{name}^{power:g}" for name, power in dimensions)
     arbitrary = sorted(found.replace("i", "I") if found == "[iU]" else found for found in _ARBITRARY.findall(code))
-    return Canonical("".join([key, *arbitrary]), _decimal(factor), _decimal(offset))
+    return Canonical("".join([key, *arbitrary]), _decimal(rise / 1000), _decimal(offset))
 
 
 def _base(number: int, unit: Any) -> Any:

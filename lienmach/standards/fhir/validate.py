@@ -14,22 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lienmach.standards.fhir import contained, references
+from lienmach.standards.fhir import contained, problems, references
 from lienmach.standards.fhir.definitions import PRIMITIVES, Definitions, Element
 from lienmach.standards.fhir.primitives import CHECKS
+from lienmach.standards.fhir.problems import Found, Problem
 
-FINDINGS_MAX = 100
+FINDINGS_MAX = problems.KEPT_MAX
 
-# (path below the checked value, severity, code, sentence)
-Problem = tuple[str, str, str, str]
-# None, or a sentence (then the code is `value`), or problems.
-Found = None | str | list[Problem]
 Check = Callable[[Any], Found]
-
-# A null in a list, or a list of primitive extensions: right only if its twin list agrees, which the parent sees.
-_TWIN = "twin"
-# A reference `#id`: right only if the resource contains it, which the resource sees.
-_FRAGMENT = "fragment"
 
 # Attributes in XML, and so without ids and extensions of their own (json.html#primitive); `id` in all others.
 _ATTRIBUTES = {"Extension": ("id", "url"), "Narrative": ("id", "div")}
@@ -53,16 +45,18 @@ def validate(definitions: Definitions, resource: dict[str, Any], *, type_expecte
     name = resource.get("resourceType")
     if type_expected is not None and name != type_expected:
         return [Finding("error", "invalid", f"Expected a {type_expected}, found {_named(name)}.", type_expected)]
-    problems = _compiled(definitions).resource(resource)
-    if not problems:
+    wrong = _compiled(definitions).resource(resource)
+    if not wrong:
         return []
-    if isinstance(problems, str):
-        problems = [("", "error", "value", problems)]
+    if isinstance(wrong, str):
+        wrong = [("", "error", "value", wrong)]
     root = name if isinstance(name, str) and definitions.is_resource_type(name) else "Resource"
-    findings = [Finding(severity, code, text, root + path) for path, severity, code, text in problems[:FINDINGS_MAX]]
-    if len(problems) > FINDINGS_MAX:
-        findings.append(Finding("error" if all(f.severity == "warning" for f in findings) else "information",
-                                "too-costly", f"There are more: the first {FINDINGS_MAX} are listed.", root))
+    if len(wrong) > FINDINGS_MAX:
+        wrong.sort(key=lambda problem: problem[1] != "error")  # No warning takes the place of an error.
+    findings = [Finding(severity, code, text, root + path) for path, severity, code, text in wrong[:FINDINGS_MAX]]
+    if len(wrong) > FINDINGS_MAX:
+        findings.append(Finding("information", "too-costly",
+                                f"There are more: the first {FINDINGS_MAX} are listed.", root))
     return findings
 
 
@@ -91,9 +85,9 @@ class _Checks:
                      f"The resourceType is {_named(name)}; it must be a type of R4.")]
         found = self.of(name)(value)
         if found is not None:
-            found = _settle_fragments(found, value)
+            found = problems.settle_fragments(found, value)
         if "contained" in value and not isinstance(found, str):
-            found = _add(found, "", contained.problems(value))
+            found = problems.add(found, "", contained.problems(value))
         return found
 
     def inner_resource(self, value: Any) -> Found:
@@ -137,12 +131,12 @@ def _of_object(checks: _Checks, name: str) -> Check:
     for element in checks.definitions.elements(name).values():
         keys = set()
         for key, check, is_primitive in _members(checks, name, element):
-            members[key] = _list_of(check, element) if element.is_list else _one(check)
+            members[key] = _list_of(check, element) if element.is_list else check
             paths[key] = element.name
             keys.add(key)
             if is_primitive and key not in _ATTRIBUTES.get(name, ("id",)):
                 extension = checks.later("Element")
-                members["_" + key] = _twins(extension) if element.is_list else _one(extension)
+                members["_" + key] = _twins(extension) if element.is_list else extension
                 paths["_" + key] = element.name
                 keys.add("_" + key)
         if element.is_choice:
@@ -188,42 +182,39 @@ def _object(name: str, members: dict[str, Check], paths: dict[str, str], require
             is_resource: bool) -> Check:
     get = members.get
     is_extension = name == "Extension"
+    is_beside_primitive = name == "Element"
     choice_keys = tuple(keys for _, keys in choices)
 
     def check(value: Any) -> Found:
         if type(value) is not dict:
             return f"Expected an object, found {_kind(value)}."
-        problems = None
+        wrong = None
         for key, child in value.items():
             member = get(key)
             if member is None:
-                problems = _add(problems, "", [(_dotted(key), "error", "structure",
-                                                f"{name} has no element {_named(key)} in R4.")])
+                wrong = problems.add(wrong, "", [(_dotted(key), "error", "structure",
+                                                  f"{name} has no element {_named(key)} in R4.")])
                 continue
             found = member(child)
             if found is not None:
-                problems = _add(problems, "." + paths[key], _settle(found, key, value))
+                wrong = problems.add(wrong, "." + paths[key], problems.settle_twins(found, key, value))
         if required and not value.keys() >= required:
-            problems = _add(problems, "", _missing(value, required))
+            wrong = problems.add(wrong, "", _missing(value, required))
         for wanted, keys in alternatives:
             if keys.isdisjoint(value):
-                problems = _add(problems, "", _absent(wanted))
+                wrong = problems.add(wrong, "", _absent(wanted))
         for keys in choice_keys:
             if len(keys & value.keys()) > 1:
-                problems = _add(problems, "", _ambiguous(value, choices))
+                wrong = problems.add(wrong, "", _ambiguous(value, choices))
                 break
         if not is_resource and (not value or (len(value) == 1 and "id" in value)):
-            return [*(problems or ()), ("", "error", "invariant", "An element has a value or children (ele-1).")]
+            is_open = value and is_beside_primitive
+            wrong = problems.add(wrong, "", [("", "error", problems.TWIN, "id") if is_open else problems.EMPTY])
         if is_extension and ("extension" in value) == (not choice_keys[0].isdisjoint(value)):
-            problems = _add(problems, "", [("", "error", "invariant",
-                                            "An extension has either extensions or a value, not both (ext-1).")])
-        return problems
+            wrong = problems.add(wrong, "", [("", "error", "invariant",
+                                              "An extension has either extensions or a value, not both (ext-1).")])
+        return wrong
 
-    return check
-
-
-def _one(check: Check) -> Check:
-    """An element that does not repeat; a list or null fails the check of its type by itself."""
     return check
 
 
@@ -233,19 +224,19 @@ def _list_of(check: Check, element: Element) -> Check:
     def check_list(value: Any) -> Found:
         if type(value) is not list:
             return [("", "error", "structure", f"{element.name!r} repeats: expected a list, found {_kind(value)}.")]
-        problems = None
+        wrong = None
         for index, item in enumerate(value):
             if item is None:
-                problems = _add(problems, f"[{index}]", [("", "error", _TWIN, "null")])
+                wrong = problems.add(wrong, f"[{index}]", [("", "error", problems.TWIN, "null")])
                 continue
             found = check(item)
             if found is not None:
-                problems = _add(problems, f"[{index}]", found)
+                wrong = problems.add(wrong, f"[{index}]", found)
         if not value:
             return [("", "error", "structure", "A list must not be empty.")]
         if len(value) < low or (high is not None and len(value) > high):
-            problems = _add(problems, "", [("", "error", "structure", f"{len(value)} values are too few or many.")])
-        return problems
+            wrong = problems.add(wrong, "", [("", "error", "structure", f"{len(value)} are too few or many.")])
+        return wrong
 
     return check_list
 
@@ -255,33 +246,14 @@ def _twins(extension: Check) -> Check:
     def check(value: Any) -> Found:
         if type(value) is not list or not value:
             return [("", "error", "structure", "Expected a list, not empty, beside a list of values.")]
-        problems: list[Problem] | None = [("", "error", _TWIN, "length")]
+        wrong: list[Problem] | None = [("", "error", problems.TWIN, "length")]
         for index, item in enumerate(value):
-            found: Found = [("", "error", _TWIN, "null")] if item is None else extension(item)
+            found: Found = [("", "error", problems.TWIN, "null")] if item is None else extension(item)
             if found is not None:
-                problems = _add(problems, f"[{index}]", found)
-        return problems
+                wrong = problems.add(wrong, f"[{index}]", found)
+        return wrong
 
     return check
-
-
-def _settle(found: Found, key: str, parent: dict[str, Any]) -> Found:
-    """Decide the problems that depend on the twin list: nulls, and lists of unequal length."""
-    if isinstance(found, str) or not any(problem[2] == _TWIN for problem in found or ()):
-        return found
-    twin = parent.get(key[1:] if key.startswith("_") else "_" + key)
-    settled = []
-    for path, severity, code, text in found or ():
-        if code != _TWIN:
-            settled.append((path, severity, code, text))
-        elif text == "length":
-            if twin is not None and (type(twin) is not list or len(twin) != len(parent[key])):
-                settled.append((path, severity, "structure", f"{key[1:]!r} and {key!r} have unequal lengths."))
-        else:
-            index = int(path[1:-1])
-            if type(twin) is not list or index >= len(twin) or twin[index] is None:
-                settled.append((path, severity, "structure", "A null stands for nothing here."))
-    return settled or None
 
 
 def _bound_code(checks: _Checks, element: Element) -> Check:
@@ -337,41 +309,11 @@ def _reference(checks: _Checks, element: Element) -> Check:
         if reference is None or reference == "#":
             return None
         if reference.startswith("#"):
-            return [(".reference", "error", _FRAGMENT, reference[1:])]
+            return [(".reference", "error", problems.FRAGMENT, reference[1:])]
         text = targets.problem(reference, allowed)
         return None if text is None else [(".reference", "error", "value", text)]
 
     return check
-
-
-def _settle_fragments(found: Found, resource: dict[str, Any]) -> Found:
-    """Decide the references `#id` of a resource and of what it contains."""
-    if isinstance(found, str) or not any(problem[2] == _FRAGMENT for problem in found or ()):
-        return found
-    ids = contained.ids(resource)
-    return [p if p[2] != _FRAGMENT else (p[0], "error", "not-found", f"Nothing contained has the id {p[3][:64]!r}.")
-            for p in found or () if p[2] != _FRAGMENT or p[3] not in ids] or None
-
-
-def _add(problems: list[Problem] | None, prefix: str, found: Found) -> list[Problem] | None:
-    """`problems` and what was `found` below `prefix`. Of very many, no more are kept than will be told."""
-    if found is None:
-        return problems
-    new = ([(prefix, "error", "value", found)] if isinstance(found, str)
-           else [(prefix + path, severity, code, text) for path, severity, code, text in found])
-    if problems is None:
-        return new
-    if len(problems) <= FINDINGS_MAX:
-        problems += new
-    elif not _is_final(problems[0]):
-        # What is still open may come to nothing, so an error behind it must not be lost: it goes to the front.
-        problems[:0] = [p for p in new if _is_final(p)][:FINDINGS_MAX]
-        problems += [p for p in new if not _is_final(p)]
-    return problems
-
-
-def _is_final(problem: Problem) -> bool:
-    return problem[1] == "error" and problem[2] != _TWIN and problem[2] != _FRAGMENT
 
 
 def _missing(value: dict[str, Any], required: frozenset[str]) -> list[Problem]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from lienmach.standards.vietnam import places
 from lienmach.standards.vietnam.remark import Remark
@@ -80,7 +81,7 @@ def kind_of_system(system: str) -> IdentifierKind | None:
     return _BY_SYSTEM.get(system)
 
 
-def identifier(key: str, value: str) -> dict:
+def identifier(key: str, value: str) -> dict[str, Any]:
     """A FHIR Identifier of that kind (use official), the value compacted."""
     chosen = kind(key)
     return {

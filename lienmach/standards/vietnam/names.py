@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
 from lienmach.standards.fhir import folding
 
@@ -40,7 +41,7 @@ def parts(full: str) -> NameParts:
     return NameParts(words[0], " ".join(words[1:-1]), words[-1])
 
 
-def sort_key(full: str) -> tuple:
+def sort_key(full: str) -> tuple[tuple[int, ...], ...]:
     """Key that sorts by given, middle, family name in the Vietnamese alphabet, tones last."""
     one = parts(full)
     keys = [alphabet_key(one.given), alphabet_key(one.middle), alphabet_key(one.family)]
@@ -75,7 +76,7 @@ def shorten(full: str) -> str:
     return " ".join(piece for piece in (one.family, middle, one.given) if piece)
 
 
-def shown(resource: dict) -> str:
+def shown(resource: dict[str, Any]) -> str:
     """The display name of a resource with HumanName `name`: official text first, else built in Vietnamese order."""
     found = [one for one in resource.get("name") or [] if isinstance(one, dict)]
     found.sort(key=lambda one: {"official": 0, "usual": 1}.get(one.get("use", ""), 2))

@@ -14,8 +14,7 @@ from importlib import resources
 def load(name: str) -> list[dict[str, str]]:
     """The rows of `data/<name>.csv` in their order, every value as text."""
     source = resources.files("lienmach.standards.vietnam").joinpath("data", f"{name}.csv")
-    with source.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
+    return list(csv.DictReader(source.read_text(encoding="utf-8").splitlines()))
 
 
 def to_day(text: str) -> date | None:

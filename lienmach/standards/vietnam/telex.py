@@ -142,7 +142,8 @@ def _reads_as_text(hex_text: str) -> bool:
 def _telex_keys(char: str) -> tuple[str, ...]:
     if char in "đĐ":
         return (("dd", "dD") if char == "đ" else ("DD", "Dd"))
-    base, *marks = unicodedata.normalize("NFD", char)
+    decomposed = unicodedata.normalize("NFD", char)
+    base, marks = decomposed[0], decomposed[1:]
     typed = base
     for mark in marks:
         shape = _TELEX_SHAPES.get(mark, "")
@@ -156,7 +157,8 @@ def _telex_keys(char: str) -> tuple[str, ...]:
 def _vni_keys(char: str) -> tuple[str, ...]:
     if char in "đĐ":
         return ("d9",) if char == "đ" else ("D9",)
-    base, *marks = unicodedata.normalize("NFD", char)
+    decomposed = unicodedata.normalize("NFD", char)
+    base, marks = decomposed[0], decomposed[1:]
     if any(mark not in _VNI for mark in marks):
         return (char,)
     return tuple(sorted({base + "".join(_VNI[mark] for mark in order) for order in itertools.permutations(marks)}))

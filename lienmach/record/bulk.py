@@ -1,0 +1,377 @@
+"""The fast way in for many resources: imports and the synthetic population.
+
+The verbs are those of record/write.py, so validation, access, history, index, chain and jobs are the same; what is
+saved is the way there: hundreds of resources share one commit and one AuditEvent, current versions are read with one
+statement for all of them, and while PostgreSQL writes one batch, the next one is prepared.
+
+Every resource has a name: its source and its fullUrl. A mark, written in the same commit, remembers under which id
+and with which bytes a name was taken. So a second run adds nothing, a run that was stopped goes on where it stopped,
+and bytes that changed become the next version of the same resource.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from lienmach.base import clock, errors, ids
+from lienmach.base.actor import Actor
+from lienmach.record import access, write
+from lienmach.record.change import Mark, Stored
+from lienmach.record.points import Key, Point
+from lienmach.record.transaction import Store, Transaction
+from lienmach.standards.fhir import json as fhir_json
+from lienmach.standards.fhir import links
+
+BATCH_RESOURCES = 1000
+BATCH_BYTES = 16 * 1024 * 1024
+_PAUSE_EVERY = 64  # resources; in between, what the database sent is taken in
+
+_MARKS = "select m.name, m.body, m.type, m.id from import_mark m where m.tenant = $1 and m.name = any($2::bytea[])"
+_POINTS = """
+select r.type, r.id, r.rid, r.seq, r.bucket, r.version_id, r.deleted, v.at, v.patient, v.body
+from unnest($2::smallint[], $3::text[]) k(type, id)
+join resource r on r.tenant = $1 and r.type = k.type and r.id = k.id
+join version v on v.tenant = $1 and v.seq = r.seq
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One resource on its way in.
+
+    source, full_url: its name; the same name again means the same resource. body: JSON as it came. type: of the
+    resource. id: what it is stored under; None: under a new id, kept by its mark. index: where it stands in its
+    source, for the report.
+    """
+
+    source: str
+    full_url: str
+    body: bytes
+    type: str
+    id: str | None = None
+    index: int = 0
+
+
+Group = Sequence[Item]
+"""Items that are taken together or not at all, and whose links to each other's fullUrl are replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one resource, or the group that it belongs to, was not taken. failure: tells the kind and the issues."""
+
+    item: Item
+    failure: errors.Failure
+    with_group: bool = False
+
+
+@dataclass
+class Report:
+    """What a load has done. created, changed, there: numbers of resources by type; refused: resources in all."""
+
+    created: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
+    there: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
+
+    def add(self, other: Report) -> None:
+        """Count what another one has counted too."""
+        self.created.update(other.created)
+        self.changed.update(other.changed)
+        self.there.update(other.there)
+        self.refused += other.refused
+
+
+def name_of(source: str, full_url: str) -> bytes:
+    """The 16 bytes that a mark keeps of a name."""
+    return sha256(b"%b\0%b" % (source.encode(errors="surrogateescape"), full_url.encode())).digest()[:16]
+
+
+def hash_of(body: bytes) -> bytes:
+    """The 16 bytes that a mark keeps of a body."""
+    return sha256(body).digest()[:16]
+
+
+async def load(store: Store, actor: Actor, items: Iterable[Item | Group], *,
+               refuse: Callable[[Refusal], None] | None = None,
+               progress: Callable[[int], None] | None = None) -> Report:
+    """Take all items; returns when all of it is durable.
+
+    items: single ones stand for themselves, groups are all or nothing; read as they are needed. refuse: called for
+    each resource that is not taken. progress: called with the number of resources dealt with, batch by batch.
+    Raises errors.Unavailable if the database goes away or the disk is full: what was committed stays, and the same
+    call again goes on from there.
+    """
+    report = Report()
+    running: tuple[set[bytes], asyncio.Task[_Outcome]] | None = None
+
+    async def finish() -> None:
+        nonlocal running
+        if running is None:
+            return
+        task, running = running[1], None
+        outcome = await task
+        report.add(outcome.report)
+        for refusal in outcome.refusals if refuse else ():
+            refuse(refusal)
+        if progress is not None:
+            progress(outcome.items)
+
+    try:
+        for batch, names in batches(items):
+            if running is not None and not names.isdisjoint(running[0]):
+                await finish()  # this batch must see the marks of the one before
+            task = asyncio.create_task(store_batch(store, actor, batch))
+            await finish()
+            running = (names, task)
+        await finish()
+    finally:
+        if running is not None:
+            running[1].cancel()
+            await asyncio.wait([running[1]])
+    return report
+
+
+def batches(items: Iterable[Item | Group]) -> Iterator[tuple[list[Group], set[bytes]]]:
+    """Groups gathered up to BATCH_RESOURCES and BATCH_BYTES, with their names; no name twice in a batch.
+
+    A group that is bigger is a batch of its own.
+    """
+    batch: list[Group] = []
+    names: set[bytes] = set()
+    count = size = 0
+    for one in items:
+        group: Group = (one,) if isinstance(one, Item) else one
+        weight = sum(len(item.body) for item in group)
+        own = {name_of(item.source, item.full_url) for item in group}
+        full = count + len(group) > BATCH_RESOURCES or size + weight > BATCH_BYTES
+        if batch and (full or not own.isdisjoint(names)):
+            yield batch, names
+            batch, names, count, size = [], set(), 0, 0
+        batch.append(group)
+        names |= own
+        count += len(group)
+        size += weight
+    if batch:
+        yield batch, names
+
+
+@dataclass
+class _Outcome:
+    items: int
+    report: Report
+    refusals: list[Refusal]
+
+
+async def store_batch(store: Store, actor: Actor, batch: list[Group]) -> _Outcome:
+    """One batch in one unit of work; prepared anew if others changed what it relied on."""
+
+    async def work(tx: Transaction) -> _Outcome:
+        return await _Batch(tx).take(batch)
+
+    return await store.run(actor, work)
+
+
+class _Batch:
+    """The preparation of one batch on one unit of work."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self.tx = tx
+        self.outcome = _Outcome(0, Report(), [])
+        self.marks: dict[bytes, tuple[bytes, str, str]] = {}  # name -> hash of the body, type, id
+        self.points: dict[Key, Point] = {}
+        self.since_pause = 0
+
+    async def take(self, batch: list[Group]) -> _Outcome:
+        await self._read_marks(batch)
+        planned = []
+        for group in batch:
+            planned.append(self._plan(group))
+            await self._pause(len(group))
+        await self._read_points(planned)
+        for one in planned:
+            await self._store(one)
+            await self._pause(len(one.steps))
+        if self.tx.changes:
+            self.tx.access.note("batch")
+        self.outcome.items = sum(len(group) for group in batch)
+        return self.outcome
+
+    async def _pause(self, done: int) -> None:
+        """Now and then, take in what the database sent: the batch before this one is being written."""
+        self.since_pause += done
+        if self.since_pause >= _PAUSE_EVERY:
+            self.since_pause = 0
+            await asyncio.sleep(0)
+
+    async def _read_marks(self, batch: list[Group]) -> None:
+        names = [name_of(item.source, item.full_url) for group in batch for item in group]
+        name = self.tx.definitions.type_name
+        for row in await self.tx.fetch(_MARKS, self.tx.tenant.number, names):
+            self.marks[row["name"]] = (row["body"], name(row["type"]), row["id"])
+
+    def _plan(self, group: Group) -> _Planned:
+        """Decide the id of each item, replace links, and parse what is not there yet."""
+        planned = _Planned([])
+        mapping: dict[str, str] = {}
+        for item in group:
+            name, digest = name_of(item.source, item.full_url), hash_of(item.body)
+            known = self.marks.get(name)
+            kept = known is not None and known[1] == item.type and item.id in (None, known[2])
+            step = _Step(item, name, digest, known[2] if known is not None and kept else item.id or ids.new_id(),
+                         is_new=not kept and item.id is None)
+            if len(group) > 1 and item.full_url:
+                if item.full_url in mapping:
+                    planned.failures.append((item, errors.Invalid(
+                        f"Two entries have the fullUrl {item.full_url[:120]}.", expression="fullUrl")))
+                mapping[item.full_url] = f"{item.type}/{step.id}"
+            if known is not None and kept and known[0] == digest:
+                planned.there.append(item)
+            else:
+                planned.steps.append(step)
+        rewrite = links.rewriter(self.tx.definitions, mapping)
+        for step in planned.steps:
+            try:
+                step.body = rewrite(step.item.body) if mapping else step.item.body
+                step.value = write.parse(self.tx, step.body)
+                self._check(step)
+            except errors.Failure as failure:
+                planned.failures.append((step.item, failure))
+        return planned
+
+    def _check(self, step: _Step) -> None:
+        kind = step.value.get("resourceType")
+        if kind != step.item.type:
+            raise errors.Invalid(f"This is announced as {step.item.type}, the body is a {str(kind)[:80]}.",
+                                 expression="resourceType")
+        if not self.tx.definitions.is_resource_type(kind):
+            raise errors.Unprocessable(f"{kind[:80]} is not a resource type of FHIR R4.", code="not-supported",
+                                       expression="resourceType")
+        if not step.is_new:
+            write.check_id(step.id)
+
+    async def _read_points(self, planned: list[_Planned]) -> None:
+        """The current versions of all ids that may be taken already, with one statement."""
+        number = self.tx.definitions.type_number
+        keys = {(number(step.item.type), step.id) for group in planned if not group.failures
+                for step in group.steps if not step.is_new}
+        if not keys:
+            return
+        types, names = zip(*keys, strict=True)
+        for row in await self.tx.fetch(_POINTS, self.tx.tenant.number, types, names):
+            self.points[(row["type"], row["id"])] = Point(
+                row["rid"], row["seq"], row["bucket"], row["version_id"], row["deleted"], row["at"], row["patient"],
+                row["body"])
+
+    async def _store(self, group: _Planned) -> None:
+        tx = self.tx
+        kept = _Kept(tx)
+        report = Report()
+        marks: dict[bytes, Mark] = {}
+        for item in group.there:
+            report.there[item.type] += 1
+        for step in group.steps:
+            if any(item is step.item for item, _ in group.failures):
+                continue
+            try:
+                stored = await self._write(step, marks)
+            except errors.Unavailable:
+                raise
+            except errors.Failure as failure:
+                group.failures.append((step.item, failure))
+                continue
+            counted = report.there if stored is None else report.created if stored.op == "C" else report.changed
+            counted[step.item.type] += 1
+        if group.failures:
+            kept.restore()
+            self._refuse(group)
+        else:
+            self.outcome.report.add(report)
+            tx.marks.update(marks)
+
+    async def _write(self, step: _Step, marks: dict[bytes, Mark]) -> Stored | None:
+        """Collect one version; None if the record has exactly this already."""
+        tx = self.tx
+        kind = step.item.type
+        key = (tx.definitions.type_number(kind), step.id)
+        stored = None
+        if step.is_new:
+            stored = await write.create(tx, step.body, type_expected=kind, resource_id=step.id, resource=step.value)
+        else:
+            value = step.value if step.value.get("id") == step.id else {**step.value, "id": step.id}
+            if key in tx.pending:
+                stored = await write.update(tx, kind, step.id, step.body, resource=value)
+            else:
+                point = self.points.get(key)
+                if point is None or point.deleted or not _is_same(step, point):
+                    stored = await write.update(tx, kind, step.id, step.body, resource=value, point=point)
+                else:
+                    access.check(tx, "update", kind)
+        bucket = tx.pending[key].bucket if stored is not None else self.points[key].bucket
+        marks[step.name] = (bucket, key[0], step.name, step.digest, step.id)
+        return stored
+
+    def _refuse(self, group: _Planned) -> None:
+        """The items at fault with their reasons, and those that fall with them."""
+        at_fault = {id(item) for item, _ in group.failures}
+        for item, failure in group.failures:
+            self.outcome.refusals.append(Refusal(item, failure))
+        first = group.failures[0][1]
+        for item in [step.item for step in group.steps] + group.there:
+            if id(item) not in at_fault:
+                self.outcome.refusals.append(Refusal(item, first, with_group=True))
+        self.outcome.report.refused += len(group.steps) + len(group.there)
+
+
+@dataclass(slots=True)
+class _Step:
+    """An item with what was decided about it. is_new: it gets a new id, so nobody can have it yet."""
+
+    item: Item
+    name: bytes
+    digest: bytes
+    id: str
+    is_new: bool
+    body: bytes = b""
+    value: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Planned:
+    """A group, decided. there: what the marks say is taken already."""
+
+    steps: list[_Step]
+    there: list[Item] = field(default_factory=list)
+    failures: list[tuple[Item, errors.Failure]] = field(default_factory=list)
+
+
+def _is_same(step: _Step, point: Point) -> bool:
+    """Whether the current version is this body, but for the parts of meta that the record itself sets."""
+    return point.body == fhir_json.splice(step.body, id=step.id, version_id=point.version_id,
+                                          last_updated=clock.to_instant(point.at))
+
+
+class _Kept:
+    """What a unit had collected before a group, so that a group that is refused leaves nothing behind."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self.tx = tx
+        self.changes = len(tx.changes)
+        self.jobs = len(tx.jobs)
+        self.premises = len(tx.premises)
+
+    def restore(self) -> None:
+        tx = self.tx
+        for change in reversed(tx.changes[self.changes:]):
+            key = (change.type_number, change.id)
+            if change.prior is not None:
+                change.prior.superseded = False
+                tx.pending[key] = change.prior
+            else:
+                del tx.pending[key]
+        del tx.changes[self.changes:], tx.jobs[self.jobs:], tx.premises[self.premises:]
