@@ -70,6 +70,10 @@ def _elements(structure: dict, leaves: dict[str, dict]) -> dict[str, dict[str, l
     """All paths of one type that have children: {"Patient": {"name": [...]}, "Patient.contact": {...}}."""
     name = structure["type"]
     snapshot = {e["path"]: e for e in structure["snapshot"]["element"] if "." in e["path"]}
+    # The differentials are untouched, too: they say how often an element with children occurs.
+    for told in structure["differential"]["element"]:
+        if told["path"] in snapshot:
+            snapshot[told["path"]] |= {key: told[key] for key in ("min", "max") if key in told}
     if structure["kind"] == "resource" and not structure["abstract"]:
         kept = [leaves.get(path, element) for path, element in snapshot.items() if _is_r4(path, snapshot, leaves)]
         # An element that the package removed goes where its parent's other elements are.
@@ -119,7 +123,9 @@ def _is_listed(path: str, snapshot: dict[str, dict]) -> bool:
 
 
 def _element(element: dict, is_choice: bool) -> list:
-    types, references, canonicals = [], [], []
+    types: list[str] = []
+    references: list[str] = []
+    canonicals: list[str] = []
     for kind in element.get("type", ()):
         code = kind["code"]
         if code.startswith("http://hl7.org/fhirpath/"):

@@ -61,7 +61,9 @@ def _packages(lock: str) -> None:
         _run([str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--require-hashes",
               "-r", "requirements-uv.lock"])  # fmt: skip
     _say(f"Installing {lock}")
-    _uv("pip", "install", "-q", "--require-hashes", "-r", lock)
+    # Compiled now, or the first start pays for it.
+    compiled = ["--compile-bytecode"] if lock == "requirements.lock" else []
+    _uv("pip", "install", "-q", "--require-hashes", *compiled, "-r", lock)
     mark.write_text(wanted)
 
 
@@ -82,6 +84,7 @@ def _project() -> None:
         return
     _say("Linking lienmach into .venv/")
     _uv("pip", "install", "-q", "--no-deps", "--no-build-isolation", "--editable", ".")
+    _run([str(PYTHON), "-m", "compileall", "-q", "lienmach"], check=False)
     mark.write_text(wanted)
 
 

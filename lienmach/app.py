@@ -112,12 +112,11 @@ class Application:
 
     async def stop(self) -> None:
         """Finish what was handed in, then close."""
-        watching, *working = self._tasks or [None]
-        if watching is not None:
-            watching.cancel()
-        if self._worker is not None:
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._worker is not None and self._working is not None:
             self._worker.stop()
-            await asyncio.wait(working, timeout=self._settings.stop_seconds)
+            await asyncio.wait([self._working], timeout=self._settings.stop_seconds)
         if self._store is not None:
             await self._store.close()
         if self._pool is not None:

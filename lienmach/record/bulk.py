@@ -31,6 +31,8 @@ BATCH_RESOURCES = 1000
 BATCH_BYTES = 16 * 1024 * 1024
 _PAUSE_EVERY = 64  # resources; in between, what the database sent is taken in
 
+_LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
+
 _MARKS = "select m.name, m.body, m.type, m.id from import_mark m where m.tenant = $1 and m.name = any($2::bytea[])"
 _POINTS = """
 select r.type, r.id, r.rid, r.seq, r.bucket, r.version_id, r.deleted, v.at, v.patient, v.body
@@ -189,22 +191,18 @@ class _Batch:
 
     async def take(self, batch: list[Group]) -> _Outcome:
         await self._read_marks(batch)
-        planned = []
-        for group in batch:
-            planned.append(self._plan(group))
-            await self._pause(len(group))
+        planned = [self._plan(group) for group in batch]
         await self._read_points(planned)
         for one in planned:
             await self._store(one)
-            await self._pause(len(one.steps))
         if self.tx.changes:
             self.tx.access.note("batch")
         self.outcome.items = sum(len(group) for group in batch)
         return self.outcome
 
-    async def _pause(self, done: int) -> None:
+    async def _pause(self) -> None:
         """Now and then, take in what the database sent: the batch before this one is being written."""
-        self.since_pause += done
+        self.since_pause += 1
         if self.since_pause >= _PAUSE_EVERY:
             self.since_pause = 0
             await asyncio.sleep(0)
@@ -216,7 +214,7 @@ class _Batch:
             self.marks[row["name"]] = (row["body"], name(row["type"]), row["id"])
 
     def _plan(self, group: Group) -> _Planned:
-        """Decide the id of each item, replace links, and parse what is not there yet."""
+        """Decide the id of each item, and what its links become."""
         planned = _Planned([])
         mapping: dict[str, str] = {}
         for item in group:
@@ -224,7 +222,7 @@ class _Batch:
             known = self.marks.get(name)
             kept = known is not None and known[1] == item.type and item.id in (None, known[2])
             step = _Step(item, name, digest, known[2] if known is not None and kept else item.id or ids.new_id(),
-                         is_new=not kept and item.id is None)
+                         is_new=not kept and item.id is None, body=item.body)
             if len(group) > 1 and item.full_url:
                 if item.full_url in mapping:
                     planned.failures.append((item, errors.Invalid(
@@ -234,32 +232,34 @@ class _Batch:
                 planned.there.append(item)
             else:
                 planned.steps.append(step)
-        rewrite = links.rewriter(self.tx.definitions, mapping)
-        for step in planned.steps:
-            try:
-                step.body = rewrite(step.item.body) if mapping else step.item.body
-                step.value = write.parse(self.tx, step.body)
-                self._check(step)
-            except errors.Failure as failure:
-                planned.failures.append((step.item, failure))
+        if mapping:
+            planned.rewrite = links.rewriter(self.tx.definitions, mapping)
         return planned
 
-    def _check(self, step: _Step) -> None:
-        kind = step.value.get("resourceType")
-        if kind != step.item.type:
-            raise errors.Invalid(f"This is announced as {step.item.type}, the body is a {str(kind)[:80]}.",
-                                 expression="resourceType")
+    def _parse(self, group: _Planned, step: _Step) -> dict[str, Any]:
+        """The resource as parsed, its links replaced. Raises errors.Malformed, Invalid, Unprocessable, TooLarge."""
+        kind = step.item.type
+        if group.rewrite is not None:
+            try:
+                step.body = group.rewrite(step.body)
+            except fhir_json.JsonError as problem:
+                raise errors.Malformed(str(problem)) from None
+        value = write.parse(self.tx, step.body)
         if not self.tx.definitions.is_resource_type(kind):
             raise errors.Unprocessable(f"{kind[:80]} is not a resource type of FHIR R4.", code="not-supported",
                                        expression="resourceType")
+        if value.get("resourceType") != kind:
+            raise errors.Invalid(f"This is announced as {kind}, the body is a {str(value.get('resourceType'))[:80]}.",
+                                 expression="resourceType")
         if not step.is_new:
             write.check_id(step.id)
+        return value
 
     async def _read_points(self, planned: list[_Planned]) -> None:
         """The current versions of all ids that may be taken already, with one statement."""
-        number = self.tx.definitions.type_number
-        keys = {(number(step.item.type), step.id) for group in planned if not group.failures
-                for step in group.steps if not step.is_new}
+        number, is_known = self.tx.definitions.type_number, self.tx.definitions.is_resource_type
+        keys = {(number(step.item.type), step.id) for group in planned for step in group.steps
+                if not step.is_new and is_known(step.item.type)}
         if not keys:
             return
         types, names = zip(*keys, strict=True)
@@ -278,8 +278,9 @@ class _Batch:
         for step in group.steps:
             if any(item is step.item for item, _ in group.failures):
                 continue
+            await self._pause()
             try:
-                stored = await self._write(step, marks)
+                stored = await self._write(step, self._parse(group, step), marks)
             except errors.Unavailable:
                 raise
             except errors.Failure as failure:
@@ -294,16 +295,17 @@ class _Batch:
             self.outcome.report.add(report)
             tx.marks.update(marks)
 
-    async def _write(self, step: _Step, marks: dict[bytes, Mark]) -> Stored | None:
+    async def _write(self, step: _Step, value: dict[str, Any], marks: dict[bytes, Mark]) -> Stored | None:
         """Collect one version; None if the record has exactly this already."""
         tx = self.tx
         kind = step.item.type
         key = (tx.definitions.type_number(kind), step.id)
         stored = None
         if step.is_new:
-            stored = await write.create(tx, step.body, type_expected=kind, resource_id=step.id, resource=step.value)
+            stored = await write.create(tx, step.body, type_expected=kind, resource_id=step.id, resource=value)
         else:
-            value = step.value if step.value.get("id") == step.id else {**step.value, "id": step.id}
+            if value.get("id") != step.id:
+                value = {**value, "id": step.id}
             if key in tx.pending:
                 stored = await write.update(tx, kind, step.id, step.body, resource=value)
             else:
@@ -337,23 +339,26 @@ class _Step:
     digest: bytes
     id: str
     is_new: bool
-    body: bytes = b""
-    value: dict[str, Any] = field(default_factory=dict)
+    body: bytes
 
 
 @dataclass(slots=True)
 class _Planned:
-    """A group, decided. there: what the marks say is taken already."""
+    """A group, decided. there: what the marks say is taken already. rewrite: replaces its links, if it has any."""
 
     steps: list[_Step]
+    rewrite: Callable[[bytes], bytes] | None = None
     there: list[Item] = field(default_factory=list)
     failures: list[tuple[Item, errors.Failure]] = field(default_factory=list)
 
 
 def _is_same(step: _Step, point: Point) -> bool:
-    """Whether the current version is this body, but for the parts of meta that the record itself sets."""
-    return point.body == fhir_json.splice(step.body, id=step.id, version_id=point.version_id,
-                                          last_updated=clock.to_instant(point.at))
+    """Whether the current version is this body, but for the parts of meta that the record itself sets.
+
+    A line break is as good as a space: it stands between values only, and an export to lines has replaced it.
+    """
+    body = fhir_json.splice(step.body, id=step.id, version_id=point.version_id, last_updated=clock.to_instant(point.at))
+    return point.body == body or point.body.translate(_LINE_BREAKS) == body.translate(_LINE_BREAKS)
 
 
 class _Kept:

@@ -18,7 +18,7 @@ from typing import Any
 
 import asyncpg
 
-from lienmach.base import errors
+from lienmach.base import errors, metrics
 from lienmach.record import ledger, rowsets
 from lienmach.record.change import Change, Unit
 
@@ -100,7 +100,9 @@ class Committer:
 
     async def _write_group(self, group: list[tuple[Unit, asyncio.Future[None]]]) -> None:
         failure = await self._try([unit for unit, _ in group])
+        metrics.COMMITS.labels("done" if failure is None else "again" if len(group) > 1 else "refused").inc()
         if failure is None:
+            metrics.COMMIT_UNITS.inc(len(group))
             for _, done in group:
                 if not done.done():
                     done.set_result(None)

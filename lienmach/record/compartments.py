@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lienmach.base import errors
 from lienmach.record.criteria import ID, NOTHING, Reading
-from lienmach.record.index import parameters as index_parameters
+from lienmach.record.index import reference as index_reference
 from lienmach.record.index import terms
 from lienmach.record.need import Either, Ids, Need, Patients, Terms
 
@@ -31,6 +31,8 @@ def need_of(read: Reading, compartment: str, focus_id: str, resource_types: tupl
     if not ID.match(focus_id):
         return NOTHING
     reference = f"{compartment}/{focus_id}"
+    base = read.context.base_url.rstrip("/")
+    written = [reference, f"{base}/{reference}"] if base else [reference]
     about: list[int] = []
     found: dict[int, None] = {}
     needs: list[Need] = []
@@ -51,8 +53,7 @@ def need_of(read: Reading, compartment: str, focus_id: str, resource_types: tupl
             if parameter.patient and compartment == "Patient":
                 about.append(number)
             else:
-                condition = index_parameters.condition(parameter, None, [reference], read.context)
-                found.update(dict.fromkeys(condition.terms))
+                found.update(dict.fromkeys(index_reference.terms_of(parameter, written, read.context.term_seed)))
     if about:
         pat = terms.patient_term(read.context.term_seed, reference)
         needs.append(Patients((pat,), tuple(dict.fromkeys(about)), typed=len(resource_types) > 1))

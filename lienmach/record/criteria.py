@@ -17,6 +17,7 @@ import msgspec
 
 from lienmach.base import errors
 from lienmach.record import frames, plan
+from lienmach.record.choice import Plan
 from lienmach.record.index import date, terms
 from lienmach.record.index import parameters as index_parameters
 from lienmach.record.index.condition import Condition, SearchContext
@@ -195,10 +196,10 @@ async def _ids(read: Reading, resource_type: str, criterion: Criterion, most: in
     return [row["id"] for row in found]
 
 
-async def _plan(read: Reading, resource_type: str, criterion: Criterion, most: int) -> plan.Plan:
+async def _plan(read: Reading, resource_type: str, criterion: Criterion, most: int) -> Plan:
     need = await need_of(read, resource_type, criterion)
     number = read.tx.definitions.type_number(resource_type)
-    return plan.Plan((number,), (need,), limit=max(most, 0) + 1)
+    return Plan((number,), (need,), limit=max(most, 0) + 1)
 
 
 def _refuse_many(read: Reading, count: int, most: int, name: str) -> None:
@@ -241,7 +242,7 @@ async def members_of_list(read: Reading, resource_types: tuple[str, ...], list_i
     """The rows that a List names in entry.item, if the actor may see that List; else nothing."""
     tx = read.tx
     number = tx.definitions.type_number("List")
-    statement = plan.current(tx, plan.Plan((number,), (Ids((number,), (list_id,)),), limit=1))
+    statement = plan.current(tx, Plan((number,), (Ids((number,), (list_id,)),), limit=1))
     found = await tx.fetch(statement.sql, *statement.args)
     if not found:
         return NOTHING

@@ -15,6 +15,7 @@ from lienmach.base import errors
 from lienmach.base.errors import Issue
 from lienmach.record import plan
 from lienmach.record.change import Stored
+from lienmach.record.choice import Plan
 from lienmach.record.criteria import Reading, body_of, literals
 from lienmach.record.index import parameters as index_parameters
 from lienmach.record.index.parameters import Parameter
@@ -111,7 +112,7 @@ async def _forward(read: Reading, includes: tuple[Include, ...], last: list[Stor
         named = [url for kind, url in urls if kind == target]
         condition = index_parameters.condition(tx.parameters.of(target)["url"], None, named, read.context)
         number = tx.definitions.type_number(target)
-        found += await _fetch(tx, plan.current(tx, plan.Plan((number,), (Terms(condition.terms),), limit=most)))
+        found += await _fetch(tx, plan.current(tx, Plan((number,), (Terms(condition.terms),), limit=most)))
     return found
 
 
@@ -139,7 +140,7 @@ async def _backward(read: Reading, include: Include, last: list[Stored], seen: s
         return []
     # Known resources may come again and must not use up the limit.
     limit = most + sum(1 for key in seen if tx.definitions.type_number(key[0]) in numbers)
-    query = plan.Plan(tuple(dict.fromkeys(numbers)), (Terms(tuple(asked)),), limit=limit)
+    query = Plan(tuple(dict.fromkeys(numbers)), (Terms(tuple(asked)),), limit=limit)
     return [one for one in await _fetch(tx, plan.current(tx, query)) if (one.type, one.id) not in seen]
 
 

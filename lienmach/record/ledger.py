@@ -17,6 +17,8 @@ from hashlib import sha256
 
 import asyncpg
 
+from lienmach.standards.fhir import type_numbers
+
 FIRST_HASH = bytes(32)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -97,7 +99,7 @@ def _follow(chain: bytes, tenant: int, row: asyncpg.Record) -> bytes:
 
 async def _explain(connection: asyncpg.Connection, tenant: int, row: asyncpg.Record) -> str:
     """Altered where it stands, or moved here from another place? A moved row still fits behind its old neighbour."""
-    name = f"Row {row['seq']} ({row['id']}, version {row['version_id']})"
+    name = f"Row {row['seq']} ({_name(row)}, version {row['version_id']})"
     other = await connection.fetchval(
         "select seq from version where tenant = $1 and id = $2 and type = $3 and version_id = $4 and seq <> $5",
         tenant, row["id"], row["type"], row["version_id"], row["seq"])
@@ -109,16 +111,31 @@ async def _explain(connection: asyncpg.Connection, tenant: int, row: asyncpg.Rec
     return f"{name} was altered."
 
 
+def _name(row: asyncpg.Record) -> str:
+    """`Type/id` of a row, as it says itself."""
+    return f"{type_numbers.NAMES.get(row['type'], 'type %d' % row['type'])}/{row['id']}"
+
+
 async def _check_directory(connection: asyncpg.Connection, tenant: int) -> Fault | None:
-    """The directory must point at the last version of each resource: a lost pointer hides an intact row."""
+    """The directory must point at the last version of each resource: a lost pointer hides an intact row.
+
+    So does a wrong `rid`, by which the versions of one resource are held together.
+    """
     row = await connection.fetchrow(
-        "select v.seq, v.id from version v where v.tenant = $1 and not exists (select 1 from resource r "
+        "select v.seq, v.type, v.id, v.version_id from version v left join version f on f.tenant = $1 and f.seq = v.rid "
+        "and f.type = v.type and f.id = v.id and f.version_id = 1 where v.tenant = $1 and (f.seq is null or "
+        "(v.version_id = 1 and v.rid <> v.seq)) order by v.seq limit 1", tenant)
+    if row is not None:
+        return Fault(tenant, row["seq"], f"Row {row['seq']} ({_name(row)}, version {row['version_id']}) was taken out "
+                     "of its resource's history.")
+    row = await connection.fetchrow(
+        "select v.seq, v.type, v.id from version v where v.tenant = $1 and not exists (select 1 from resource r "
         "where r.tenant = $1 and r.type = v.type and r.id = v.id and r.seq >= v.seq) order by v.seq limit 1", tenant)
     if row is None:
         row = await connection.fetchrow(
-            "select r.seq, r.id from resource r left join version v on v.tenant = $1 and v.seq = r.seq "
+            "select r.seq, r.type, r.id from resource r left join version v on v.tenant = $1 and v.seq = r.seq "
             "and v.type = r.type and v.id = r.id and v.rid = r.rid and v.version_id = r.version_id "
             "and (v.op = 'D') = r.deleted where r.tenant = $1 and v.seq is null order by r.seq limit 1", tenant)
     if row is None:
         return None
-    return Fault(tenant, row["seq"], f"The directory of ids does not show row {row['seq']} ({row['id']}) as current.")
+    return Fault(tenant, row["seq"], f"The directory of ids does not show row {row['seq']} ({_name(row)}) as current.")

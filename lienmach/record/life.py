@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from lienmach.base import errors
 from lienmach.record import access, sql
@@ -111,7 +111,7 @@ def _about(tx: Transaction, text: sql.Text, patient_id: str, wanted: Filter) -> 
         where.append(f"ix.type <> all({text.bind(hidden, 'smallint[]')})")
     if wanted.year is not None:
         zone = tx.tenant.time_zone
-        low, high = (datetime.combine(date(year, 1, 1), datetime.min.time(), zone) for year in (wanted.year, wanted.year + 1))
+        low, high = (datetime(year, 1, 1, tzinfo=zone) for year in (wanted.year, wanted.year + 1))
         where.append(f"ix.d1 >= {text.bind(low)} and ix.d1 < {text.bind(high)}")
     if wanted.terms:
         where.append(f"arrayoverlap(ix.terms, {text.bind(list(wanted.terms), 'bigint[]')})")

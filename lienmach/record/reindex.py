@@ -37,6 +37,7 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 # What a process knows
 
+
 async def load_customs(store: Store) -> None:
     """Read every tenant's own parameters into `store`, and queue a job when a SearchParameter changes from now on."""
     kinds = store.on_change.setdefault(TYPE, [])
@@ -67,7 +68,8 @@ async def refresh(store: Store, tenant: Tenant) -> None:
         await _enter(connection, tenant)
         found = await connection.fetch(
             "select url, definition, state, done, total from reindex where state in ('building', 'ready') "
-            "order by url, id")
+            "order by url, id"
+        )
     known = store.custom_parameters.get(tenant.number)
     definitions = [custom.from_json(row["definition"]) for row in found]
     building = {row["url"]: Building(row["done"], row["total"]) for row in found if row["state"] == "building"}
@@ -84,11 +86,16 @@ async def progress(store: Store, tenant: Tenant) -> list[dict[str, Any]]:
     """Every added parameter of a tenant: id, url, code, state, done, total, error."""
     async with store.pool.acquire() as connection, connection.transaction():
         await _enter(connection, tenant)
-        return [dict(row) for row in await connection.fetch(
-            "select id, url, code, state, done, total, error from reindex order by url, id")]
+        return [
+            dict(row)
+            for row in await connection.fetch(
+                "select id, url, code, state, done, total, error from reindex order by url, id"
+            )
+        ]
 
 
 # The job
+
 
 async def run(store: Store, job: Taken, *, settle_seconds: float = SETTLE_SECONDS) -> None:
     """Bring the index in line with one SearchParameter resource as it stands now.
@@ -126,7 +133,10 @@ async def _wanted(store: Store, tenant: Tenant, resource_id: str) -> _Wanted:
         body = await connection.fetchval(
             "select v.body from resource r join version v on v.tenant = r.tenant and v.seq = r.seq "
             "where r.tenant = $1 and r.type = $2 and r.id = $3 and not r.deleted",
-            tenant.number, store.definitions.type_number(TYPE), resource_id)
+            tenant.number,
+            store.definitions.type_number(TYPE),
+            resource_id,
+        )
     one = custom.definition_of(fhir_json.parse(body)) if body else None
     if one is None or custom.is_standard(store.definitions, one):
         return _Wanted(None)
@@ -137,12 +147,15 @@ async def _announce(store: Store, tenant: Tenant, resource_id: str, wanted: _Wan
     """Write the row that all processes look at; whether there is something to build."""
     async with store.pool.acquire() as connection, connection.transaction():
         await _enter(connection, tenant)
-        stands = await connection.fetchrow("select definition, state from reindex where tenant = $1 and id = $2 for update",
-                                           tenant.number, resource_id)
+        stands = await connection.fetchrow(
+            "select definition, state from reindex where tenant = $1 and id = $2 for update", tenant.number, resource_id
+        )
         if wanted.definition is None:
             await connection.execute(
                 "update reindex set state = 'off', changed_at = clock_timestamp() where tenant = $1 and id = $2",
-                tenant.number, resource_id)
+                tenant.number,
+                resource_id,
+            )
             return False
         text = custom.to_json(wanted.definition)
         if stands and stands["state"] == "ready" and custom.from_json(stands["definition"]) == wanted.definition:
@@ -151,8 +164,14 @@ async def _announce(store: Store, tenant: Tenant, resource_id: str, wanted: _Wan
             "insert into reindex (tenant, id, url, code, definition, state, error) values ($1, $2, $3, $4, $5, $6, $7) "
             "on conflict (tenant, id) do update set url = $3, code = $4, definition = $5, state = $6, error = $7, "
             "done = 0, changed_at = clock_timestamp()",
-            tenant.number, resource_id, wanted.definition.url, wanted.definition.code, text,
-            "failed" if wanted.error else "building", wanted.error or None)
+            tenant.number,
+            resource_id,
+            wanted.definition.url,
+            wanted.definition.code,
+            text,
+            "failed" if wanted.error else "building",
+            wanted.error or None,
+        )
         return not wanted.error
 
 
@@ -163,9 +182,14 @@ class _Build:
         self.store, self.tenant, self.id, self.definition = store, tenant, resource_id, definition
         self.parameters = store.parameters_of(tenant.number)
         self.types = [store.definitions.type_number(one) for one in custom.bases(store.definitions, definition)]
-        self.numbers = sorted({
-            parameter.number for one in custom.bases(store.definitions, definition)
-            for parameter in self.parameters.of(one).values() if parameter.url == definition.url})
+        self.numbers = sorted(
+            {
+                parameter.number
+                for one in custom.bases(store.definitions, definition)
+                for parameter in self.parameters.of(one).values()
+                if parameter.url == definition.url
+            }
+        )
 
     async def run(self) -> None:
         async with self.store.pool.acquire() as connection:
@@ -192,7 +216,10 @@ class _Build:
             await connection.execute(
                 "update reindex set total = (select count(*) from ix where tenant = $1 and type = any($3)), "
                 "changed_at = clock_timestamp() where tenant = $1 and id = $2",
-                self.tenant.number, self.id, self.types)
+                self.tenant.number,
+                self.id,
+                self.types,
+            )
         return [int(seq)]
 
     async def _batch(self, connection: asyncpg.Connection, after: int) -> tuple[int, int]:
@@ -202,7 +229,11 @@ class _Build:
             found = await connection.fetch(
                 "select ix.rid, ix.type, ix.bucket, v.id, v.body from ix join version v on v.tenant = ix.tenant "
                 "and v.seq = ix.seq where ix.tenant = $1 and ix.type = any($2) and ix.rid > $3 order by ix.rid limit $4",
-                self.tenant.number, self.types, after, BATCH)
+                self.tenant.number,
+                self.types,
+                after,
+                BATCH,
+            )
             await self._rewrite(connection, found)
         return len(found), found[-1]["rid"] if found else after
 
@@ -213,7 +244,12 @@ class _Build:
             found = await connection.fetch(
                 "select ix.rid, ix.type, ix.bucket, ix.seq, v.id, v.body from version v join ix on ix.tenant = v.tenant "
                 "and ix.rid = v.rid and ix.seq = v.seq where v.tenant = $1 and v.type = any($2) and v.seq > $3 "
-                "order by v.seq limit $4", self.tenant.number, self.types, start[0], BATCH)
+                "order by v.seq limit $4",
+                self.tenant.number,
+                self.types,
+                start[0],
+                BATCH,
+            )
             await self._rewrite(connection, found)
             if len(found) == BATCH:
                 start[0] = found[-1]["seq"]
@@ -222,7 +258,11 @@ class _Build:
             await connection.execute(
                 "update reindex set state = 'ready', done = counted.n, total = counted.n, changed_at = clock_timestamp() "
                 "from (select count(*) n from ix where tenant = $1 and type = any($3)) counted "
-                "where tenant = $1 and id = $2 and state = 'building'", self.tenant.number, self.id, self.types)
+                "where tenant = $1 and id = $2 and state = 'building'",
+                self.tenant.number,
+                self.id,
+                self.types,
+            )
         return True
 
     async def _lock(self, connection: asyncpg.Connection) -> int:
@@ -238,17 +278,29 @@ class _Build:
         terms = []
         for row in found:
             resource = fhir_json.parse(row["body"])
-            rows = index_rows.extract(self.parameters, resource, tenant=self.tenant.number,
-                                      term_seed=self.tenant.term_seed, tz=self.tenant.time_zone)
+            rows = index_rows.extract(
+                self.parameters,
+                resource,
+                tenant=self.tenant.number,
+                term_seed=self.tenant.term_seed,
+                tz=self.tenant.time_zone,
+            )
             terms.append((self.tenant.number, row["rid"], rows.terms))
             for name, into in tables.items():
-                into += [(self.tenant.number, row["bucket"], row["type"], row["rid"], *one)
-                         for one in getattr(rows, name) if one[0] in self.numbers]
+                into += [
+                    (self.tenant.number, row["bucket"], row["type"], row["rid"], *one)
+                    for one in getattr(rows, name)
+                    if one[0] in self.numbers
+                ]
         await connection.executemany("update ix set terms = $3 where tenant = $1 and rid = $2", terms)
         rids = [row["rid"] for row in found]
         for name, into in tables.items():
-            await connection.execute(f"delete from {name} where tenant = $1 and rid = any($2) and param = any($3)",
-                                     self.tenant.number, rids, self.numbers)
+            await connection.execute(
+                f"delete from {name} where tenant = $1 and rid = any($2) and param = any($3)",
+                self.tenant.number,
+                rids,
+                self.numbers,
+            )
             if into:
                 await connection.executemany(_INSERT[name], into)  # COPY does not work under row-level security
 
@@ -257,7 +309,11 @@ class _Build:
             await _enter(connection, self.tenant)
             await connection.execute(
                 "update reindex set done = $3, total = greatest(total, $3), changed_at = clock_timestamp() "
-                "where tenant = $1 and id = $2", self.tenant.number, self.id, done)
+                "where tenant = $1 and id = $2",
+                self.tenant.number,
+                self.id,
+                done,
+            )
         mine = self.parameters.building.get(self.definition.url)
         if mine is not None:
             mine.done = done

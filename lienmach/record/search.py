@@ -10,6 +10,7 @@ page. All statements of one search run in the one snapshot of `tx`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from lienmach.base import errors
@@ -17,6 +18,7 @@ from lienmach.base.errors import Issue
 from lienmach.base.settings import Settings
 from lienmach.record import access, compartments, criteria, include, paging, plan, sorting
 from lienmach.record.change import Stored
+from lienmach.record.choice import Plan
 from lienmach.record.criteria import Reading
 from lienmach.record.need import Ids, Need, Terms
 from lienmach.standards.fhir import query as fhir_query
@@ -61,7 +63,7 @@ class _Asked:
 
     query: Query
     read: Reading
-    plans: tuple[plan.Plan, ...]
+    plans: tuple[Plan, ...]
     issues: list[Issue]
 
 
@@ -151,29 +153,44 @@ async def _understand(tx: Any, resource_type: str | None, params: Params, compar
     if not names:
         return _Asked(query, read, (), issues)
     common = await _common_needs(read, query, names, compartment)
-    own = [[await criteria.need_of(read, name, one) for one in query.criteria] for name in names]
-    for name, needs in zip(names, own, strict=True):
-        needs += [wider for one in query.criteria if (wider := criteria.implied(read, name, one)) is not None]
+    own: list[list[Need]] = [[] for _ in names]
+    for one in query.criteria:
+        try:
+            found = [await criteria.need_of(read, name, one) for name in names]
+        except errors.UnknownParameter as error:
+            if not lenient:
+                raise
+            issues.append(Issue("warning", "not-supported", f"Not used: {error.text}"))
+            query = replace(query, used=tuple(pair for pair in query.used if pair[0] != one.name))
+            continue
+        for name, needs, need in zip(names, own, found, strict=True):
+            needs.append(need)
+            wider = criteria.implied(read, name, one) if len(names) == 1 else None
+            if wider is not None:
+                needs.append(wider)
     numbers = [tx.definitions.type_number(name) for name in names]
     merged = _merge(own) if len(names) > 1 else own[0]
     if merged is not None:
-        return _Asked(query, read, (plan.Plan(tuple(numbers), (*common(tuple(names)), *merged)),), issues)
+        return _Asked(query, read, (Plan(tuple(numbers), (*common(tuple(names)), *merged)),), issues)
     plans = tuple(
-        plan.Plan((number,), (*common((name,)), *needs)) for name, number, needs in zip(names, numbers, own, strict=True)
+        Plan((number,), (*common((name,)), *needs)) for name, number, needs in zip(names, numbers, own, strict=True)
     )
     return _Asked(query, read, plans, issues)
 
 
 def _parse(params: Params, limits: Settings, lenient: bool) -> Query:
-    bounds = fhir_query.Limits(
-        params_max=limits.search_params_max, or_values_max=limits.or_values_max,
-        chain_depth_max=limits.chain_depth_max, count_max=limits.page_count_max,
-    )
+    bounds = _bounds(limits.search_params_max, limits.or_values_max, limits.chain_depth_max, limits.page_count_max)
     try:
         return fhir_query.parse(params, bounds, lenient=lenient)
     except fhir_query.QueryError as error:
         kinds = {"not-supported": errors.UnknownParameter, "too-costly": errors.TooLarge}
         raise kinds.get(error.code, errors.Invalid)(error.message, code=error.code) from None
+
+
+@lru_cache(maxsize=8)
+def _bounds(params_max: int, or_values_max: int, chain_depth_max: int, count_max: int) -> fhir_query.Limits:
+    return fhir_query.Limits(params_max=params_max, or_values_max=or_values_max, chain_depth_max=chain_depth_max,
+                             count_max=count_max)
 
 
 def _types(read: Reading, resource_type: str | None, query: Query, compartment: tuple[str, str] | None) -> list[str]:

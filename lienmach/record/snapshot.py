@@ -9,22 +9,31 @@ Units with different eyes may share a snapshot because each statement still carr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import asyncpg
 
-class Snapshot:
-    """One shared view; `fetch` may be called until the unit that joined calls `leave`."""
+_PATIENCE_SECONDS = 0.02  # a unit that has read nothing yet waits so long for a slow companion, then goes elsewhere
+_GATHER_SECONDS = 0.01  # so long a forming view waits for an open one to close, and gathers company meanwhile
 
-    def __init__(self, pool: asyncpg.Pool, tenant: int, on_close: Callable[[], None]) -> None:
+
+class Lost(Exception):
+    """This view cannot be used: a companion's statement failed or is slow. One who has read nothing takes another."""
+
+
+class Snapshot:
+    """One shared view; a unit that joined calls `fetch`, and `leave` once at the end."""
+
+    def __init__(self, pool: asyncpg.Pool, tenant: int, seconds_max: int) -> None:
         self._pool = pool
+        self._seconds_max = seconds_max
         self._tenant = tenant
-        self._on_close = on_close
         self._members = 0
         self._lock = asyncio.Lock()
+        self._broken = False
         self._connection: asyncpg.Connection | None = None
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.closed = asyncio.Event()
 
     async def take(self, connection: asyncpg.Connection) -> None:
         """Take the view on this connection, which the snapshot gives back. From here on nobody may join."""
@@ -32,19 +41,25 @@ class Snapshot:
         try:
             await connection.execute(
                 "begin isolation level repeatable read read only; "
-                f"set local lienmach.tenant = '{int(self._tenant)}'"
+                f"set local lienmach.tenant = '{int(self._tenant)}'; "
+                f"set local statement_timeout = '{int(self._seconds_max)}s'"
             )
         except BaseException as error:
+            self.fail(error)
             await self._release()
-            if not self.ready.done():
-                self.ready.set_exception(error if isinstance(error, Exception) else ConnectionError("stopped"))
-                self.ready.exception()  # units that gave up meanwhile never ask for it
             if not isinstance(error, Exception):
                 raise
             return
         self.ready.set_result(None)
         if self._members == 0:
             await self._release()
+
+    def fail(self, error: BaseException) -> None:
+        """Tell all who joined that there will be no view."""
+        self._broken = True
+        if not self.ready.done():
+            self.ready.set_exception(error if isinstance(error, Exception) else ConnectionError("stopped"))
+            self.ready.exception()  # units that gave up meanwhile never ask for it
 
     def join(self) -> None:
         self._members += 1
@@ -56,32 +71,56 @@ class Snapshot:
             async with self._lock:
                 await self._release()
 
-    async def fetch(self, sql: str, args: tuple[Any, ...]) -> list[asyncpg.Record]:
+    async def fetch(self, sql: str, args: tuple[Any, ...], *, is_first: bool) -> list[asyncpg.Record]:
+        """Rows of one statement. is_first: this unit has read nothing yet, so it may still go elsewhere.
+
+        Raises Lost. A statement that fails breaks the view for everybody: the transaction is over.
+        """
         await self.ready
-        async with self._lock:
-            assert self._connection is not None
-            found: list[asyncpg.Record] = await self._connection.fetch(sql, *args)
-            return found
+        if is_first and self._lock.locked():
+            try:
+                await asyncio.wait_for(self._lock.acquire(), _PATIENCE_SECONDS)
+            except TimeoutError:
+                raise Lost("a companion is slow") from None
+        else:
+            await self._lock.acquire()
+        try:
+            if self._broken or self._connection is None:
+                raise Lost("a companion's statement failed")
+            try:
+                found: list[asyncpg.Record] = await self._connection.fetch(sql, *args)
+                return found
+            except BaseException:
+                self._broken = True
+                raise
+        finally:
+            self._lock.release()
 
     async def _release(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
                 if not connection.is_closed():
-                    await connection.execute("commit")
+                    await connection.execute("rollback" if self._broken else "commit")
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 connection.terminate()
             finally:
                 await self._pool.release(connection)
-                self._on_close()
+                self.closed.set()
 
 
 class Snapshots:
-    """Hands out snapshots; at most `concurrent_max` are open, so that waiting units gather in the next one."""
+    """Hands out snapshots. A new one waits a moment while two are open, so that units gather in it.
 
-    def __init__(self, pool: asyncpg.Pool, concurrent_max: int) -> None:
+    concurrent_max: how many may be open at all; the pool keeps further connections for commits.
+    seconds_max: how long PostgreSQL may work on one statement before it is cancelled.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, concurrent_max: int, seconds_max: int) -> None:
         self._pool = pool
-        self._free = asyncio.Semaphore(concurrent_max)
+        self._seconds_max = seconds_max
+        self._all = asyncio.Semaphore(concurrent_max)
+        self._quick = asyncio.Semaphore(min(2, concurrent_max))
         self._forming: dict[int, Snapshot] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -89,22 +128,34 @@ class Snapshots:
         """A snapshot of this tenant's rows that is not taken yet."""
         snapshot = self._forming.get(tenant)
         if snapshot is None:
-            snapshot = self._forming[tenant] = Snapshot(self._pool, tenant, self._free.release)
-            task = asyncio.get_running_loop().create_task(self._open(snapshot, tenant))
+            snapshot = self._forming[tenant] = Snapshot(self._pool, tenant, self._seconds_max)
+            task = asyncio.get_running_loop().create_task(self._live(snapshot, tenant))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         snapshot.join()
         return snapshot
 
-    async def _open(self, snapshot: Snapshot, tenant: int) -> None:
-        await self._free.acquire()
+    async def _live(self, snapshot: Snapshot, tenant: int) -> None:
+        """Wait for a place, take the view, give the place back when the last unit left."""
+        is_quick = True
+        if self._quick.locked():
+            try:
+                await asyncio.wait_for(self._quick.acquire(), _GATHER_SECONDS)
+            except TimeoutError:
+                is_quick = False
+        else:
+            await self._quick.acquire()
         try:
-            connection = await self._pool.acquire()
-        except Exception as error:
-            self._free.release()
-            snapshot.ready.set_exception(error)
-            snapshot.ready.exception()
-            return
+            async with self._all:
+                try:
+                    connection = await self._pool.acquire()
+                except Exception as error:
+                    snapshot.fail(error)
+                    return
+                finally:
+                    self._forming.pop(tenant, None)
+                await snapshot.take(connection)
+                await snapshot.closed.wait()
         finally:
-            self._forming.pop(tenant, None)
-        await snapshot.take(connection)
+            if is_quick:
+                self._quick.release()

@@ -78,6 +78,9 @@ class Order:
             if key.nullable:
                 beyond = f"{beyond} or {name} is null"
             found = f"({beyond} or ({name} = {bound} and {found}))"
+        first, value = self.keys[0], mark[0]
+        if first.indexed and value is not None:  # says nothing new, but an index can begin there
+            found = f"({alias}.k1 {'<=' if first.descending else '>='} {text.bind(value, _CASTS[first.kind])} and {found})"
         return found
 
 

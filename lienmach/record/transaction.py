@@ -27,7 +27,7 @@ from lienmach.record.index import parameters as index_parameters
 from lienmach.record.points import Key
 from lienmach.standards.fhir.definitions import Definitions
 
-_SNAPSHOTS_MAX = 2
+_COMMITS = 3  # connections of the pool that snapshots leave to commits and point reads
 _ATTEMPTS_MAX = 10
 Result = TypeVar("Result")
 Premise = Callable[["Transaction", asyncpg.Connection], Awaitable[bool]]
@@ -49,7 +49,7 @@ class Store:
         self.on_change: dict[str, list[str]] = {}
         self.check_room: Callable[[], None] = _do_nothing  # raises errors.Unavailable on a full disk
         self.poke: Callable[[], None] = _do_nothing  # tells the worker of this process that there are jobs
-        self._snapshots = snapshot.Snapshots(pool, _SNAPSHOTS_MAX)
+        self._snapshots = snapshot.Snapshots(pool, max(1, settings.pool_max - _COMMITS), settings.search_seconds_max)
         self._points: dict[int, points.Points] = {}
         self._committers: dict[int, committer.Committer] = {}
 
@@ -126,7 +126,7 @@ def _do_nothing() -> None:
 class Transaction:
     """`tx`: see the module. Collects changes, jobs and what was shown to whom."""
 
-    __slots__ = ("_ended", "_on", "_snapshot", "access", "actor", "changes", "definitions", "jobs", "marks", "now",
+    __slots__ = ("_ended", "_has_read", "_on", "_snapshot", "access", "actor", "changes", "definitions", "jobs", "marks", "now",
                  "parameters", "pending", "policy", "premises", "store", "tenant")
 
     def __init__(self, store: Store, actor: Actor, tenant: tenants.Tenant) -> None:
@@ -146,6 +146,7 @@ class Transaction:
         self._snapshot: snapshot.Snapshot | None = None
         self._on: asyncpg.Connection | None = None
         self._ended = False
+        self._has_read = False
         store.committer_of(tenant.number).open += 1
 
     async def __aenter__(self) -> Transaction:
@@ -162,7 +163,15 @@ class Transaction:
         if self._on is not None:
             found: list[asyncpg.Record] = await self._on.fetch(sql, *args)
             return found
-        return await self._view().fetch(sql, args)
+        while True:
+            try:
+                found = await self._view().fetch(sql, args, is_first=not self._has_read)
+                self._has_read = True
+                return found
+            except snapshot.Lost:
+                await self.leave()
+                if self._has_read:
+                    raise committer.Changed("The view was lost.") from None
 
     async def point(self, resource_type: str, resource_id: str) -> points.Point | None:
         """The current version of one id, without a check of access: record/read.py and write.py check.

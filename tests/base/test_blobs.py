@@ -21,7 +21,8 @@ async def test_what_is_written_is_read_back_under_its_hash(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "expected"), [(0, 0, b""), (0, 1, b"a"), (2, 4, b"cd"), (5, 6, b"f"), (5, 99, b"f"), (6, 9, b""), (3, None, b"def")]
+    ("start", "end", "expected"),
+    [(0, 0, b""), (0, 1, b"a"), (2, 4, b"cd"), (5, 6, b"f"), (5, 99, b"f"), (6, 9, b""), (3, None, b"def")],
 )
 async def test_a_range_is_cut_exactly(tmp_path: Path, start: int, end: int | None, expected: bytes) -> None:
     blobs = Blobs(tmp_path)

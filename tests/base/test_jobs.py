@@ -20,7 +20,9 @@ async def _queue(pool: asyncpg.Pool, *rows: jobs.JobRow, tenant: int = 1) -> Non
 
 
 def _worker(pool: asyncpg.Pool, function: Callable, *, attempts_max: int = 10, lease_seconds: int = 300) -> jobs.Worker:
-    return jobs.Worker(pool, [jobs.Job("bell", function, attempts_max)], "app", lease_seconds=lease_seconds, poll_seconds=0.02)
+    return jobs.Worker(
+        pool, [jobs.Job("bell", function, attempts_max)], "app", lease_seconds=lease_seconds, poll_seconds=0.02
+    )
 
 
 async def _rows(owner_url: str) -> list[asyncpg.Record]:

@@ -27,7 +27,9 @@ def _raised(error: Exception) -> Exception:
 
 def test_a_line_for_machines_is_one_json_object_with_its_fields() -> None:
     line = json.loads(log.Machine().format(_record(tenant=1, status=201)))
-    assert line["event"] == "stored" and line["tenant"] == 1 and line["status"] == 201 and line["source"] == "record.write"
+    assert (
+        line["event"] == "stored" and line["tenant"] == 1 and line["status"] == 201 and line["source"] == "record.write"
+    )
 
 
 def test_the_text_of_a_foreign_exception_is_not_written() -> None:

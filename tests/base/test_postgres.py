@@ -18,21 +18,43 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from lienmach.base import postgres, postgres_place, processes
+from lienmach.base import postgres, postgres_place, postgres_process, processes
 from lienmach.base.errors import Conflict
 from lienmach.base.settings import Settings
 
 ROOT = Path(postgres.__file__).parents[2]
 
 
-@pytest.fixture
-def node() -> Iterator[Settings]:
-    """Settings of a home of its own; whatever runs there at the end is stopped and deleted."""
+def _home() -> Settings:
     home = Path(tempfile.mkdtemp(prefix="lm-life-"))
-    settings = replace(Settings(), home=home, stop_seconds=10, disk_low_mb=2, disk_full_mb=1)
+    return replace(Settings(), home=home, stop_seconds=10, disk_low_mb=2, disk_full_mb=1)
+
+
+@pytest.fixture
+def fresh() -> Iterator[Settings]:
+    """Settings of a home that has no database yet; whatever is there at the end is stopped and deleted."""
+    settings = _home()
     yield settings
     postgres.destroy(settings)
-    shutil.rmtree(home, ignore_errors=True)
+    shutil.rmtree(settings.home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def used() -> Iterator[Settings]:
+    """One home for all tests that only need one with a database: a first start is mostly waiting for the disk."""
+    settings = _home()
+    yield settings
+    postgres.destroy(settings)
+    shutil.rmtree(settings.home, ignore_errors=True)
+
+
+@pytest.fixture
+def node(used: Settings) -> Iterator[Settings]:
+    """Settings of a home that was used before, where nothing runs."""
+    yield used
+    place = postgres_place.find(used)
+    if place is not None:
+        postgres_process.end(place, 10)
 
 
 def _ask(cluster: postgres.Cluster, sql: str, role: str = "owner") -> object:
@@ -55,17 +77,20 @@ def _wait(condition, seconds: float = 10) -> None:
 
 def test_what_was_written_is_there_after_a_stop_and_a_start(node: Settings) -> None:
     cluster = postgres.start(node)
-    _ask(cluster, "create table kept as select 7 as n")
+    _ask(cluster, "create table kept_1 as select 7 as n")
     cluster.stop()
     assert postgres.attach(node) is None
     cluster = postgres.start(node)
-    assert _ask(cluster, "select n from kept") == 7
+    assert _ask(cluster, "select n from kept_1") == 7
     cluster.stop()
 
 
 def test_durability_is_on_and_nothing_listens_on_the_network(node: Settings) -> None:
     cluster = postgres.start(node)
-    found = [_ask(cluster, f"select current_setting('{name}')") for name in ("fsync", "synchronous_commit", "listen_addresses")]
+    found = [
+        _ask(cluster, f"select current_setting('{name}')")
+        for name in ("fsync", "synchronous_commit", "listen_addresses")
+    ]
     assert found == ["on", "on", ""]
     cluster.stop()
 
@@ -103,12 +128,12 @@ def test_a_command_attaches_to_a_running_database_and_leaves_it_running(node: Se
 
 def test_a_killed_postmaster_is_brought_back_with_its_data(node: Settings) -> None:
     cluster = postgres.start(node)
-    _ask(cluster, "create table kept as select 7 as n")
+    _ask(cluster, "create table kept_7 as select 7 as n")
     assert cluster.child is not None
     cluster.child.kill()
     _wait(lambda: not cluster.is_alive())
     cluster.restart()
-    assert _ask(cluster, "select n from kept") == 7
+    assert _ask(cluster, "select n from kept_7") == 7
     cluster.stop()
 
 
@@ -131,7 +156,9 @@ def test_a_pid_file_whose_number_belongs_to_somebody_else_is_no_obstacle(node: S
     place = postgres_place.find(node)
     assert place is not None
     with subprocess.Popen(["sleep", "60"]) as other:
-        (place.data / "postmaster.pid").write_text(f"{other.pid}\n{place.data}\n1700000000\n5432\n{place.sockets}\n\n\nready\n")
+        (place.data / "postmaster.pid").write_text(
+            f"{other.pid}\n{place.data}\n1700000000\n5432\n{place.sockets}\n\n\nready\n"
+        )
         assert postgres.attach(node) is None
         cluster = postgres.start(node)
         assert _ask(cluster, "select 1") == 1
@@ -184,12 +211,12 @@ def test_starter_and_database_killed_together_need_no_hand(node: Settings) -> No
     cluster.stop()
 
 
-def test_a_first_start_that_was_cut_off_is_begun_anew(node: Settings) -> None:
-    place = postgres_place.make(node)
+def test_a_first_start_that_was_cut_off_is_begun_anew(fresh: Settings) -> None:
+    place = postgres_place.make(fresh)
     half = place.folder / "data.part"
     half.mkdir()
     (half / "PG_VERSION").write_text("18")
-    cluster = postgres.start(node)
+    cluster = postgres.start(fresh)
     assert _ask(cluster, "select current_database()") == "lienmach"
     cluster.stop()
 
@@ -204,22 +231,25 @@ def test_a_start_on_a_disk_that_is_nearly_full_uses_the_reserve(node: Settings) 
     cluster.stop()
 
 
-def test_a_home_deleted_and_made_anew_does_not_find_the_old_data(node: Settings) -> None:
-    cluster = postgres.start(node)
-    _ask(cluster, "create table kept (n int)")
+def test_a_home_deleted_and_made_anew_does_not_find_the_old_data(fresh: Settings) -> None:
+    cluster = postgres.start(fresh)
+    _ask(cluster, "create table kept_15 (n int)")
     cluster.stop()
-    old = postgres_place.find(node)
-    shutil.rmtree(node.home)
-    cluster = postgres.start(node)
-    assert _ask(cluster, "select to_regclass('kept')") is None
+    old = postgres_place.find(fresh)
+    shutil.rmtree(fresh.home)
+    cluster = postgres.start(fresh)
+    assert _ask(cluster, "select to_regclass('kept_15')") is None
     cluster.stop()
-    if old is not None:
+    assert old is not None
+    if old.other_user:
+        assert old.folder in postgres_place.left_over(fresh)
+        assert cluster.place.folder not in postgres_place.left_over(fresh)
         shutil.rmtree(old.folder, ignore_errors=True)
 
 
-def test_a_long_path_gets_a_short_socket_folder(node: Settings) -> None:
-    long = replace(node, home=node.home / ("a" * 60) / ("b" * 60), database_folder=node.home / ("c" * 100))
-    node.home.chmod(0o755)
+def test_a_long_path_gets_a_short_socket_folder(fresh: Settings) -> None:
+    long = replace(fresh, home=fresh.home / ("a" * 60) / ("b" * 60), database_folder=fresh.home / ("c" * 100))
+    fresh.home.chmod(0o755)
     cluster = postgres.start(long)
     sockets = cluster.place.sockets
     assert len(os.fsencode(sockets / ".s.PGSQL.5432")) <= postgres_place.SOCKET_BYTES_MAX
@@ -256,8 +286,20 @@ def test_as_root_the_database_runs_as_another_user_outside_the_home(node: Settin
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="concerns root")
-def test_as_root_a_home_and_a_clone_that_only_root_may_enter_are_no_obstacle(node: Settings) -> None:
-    node.home.chmod(0o700)
-    cluster = postgres.start(node)
+def test_as_root_a_home_and_a_clone_that_only_root_may_enter_are_no_obstacle(fresh: Settings) -> None:
+    fresh.home.chmod(0o700)
+    cluster = postgres.start(fresh)
     assert _ask(cluster, "select 1") == 1
     cluster.stop()
+
+
+def test_the_log_of_the_database_quotes_no_value(node: Settings) -> None:
+    cluster = postgres.start(node)
+    _ask(cluster, "create table one as select 'Nguyễn'::text as name")
+    _ask(cluster, "create unique index on one (name)")
+    for wrong in ("select 'Nguyễn'::int", "insert into one values ('Nguyễn')", 'select * from "Nguyễn"'):
+        with pytest.raises(asyncpg.PostgresError):
+            _ask(cluster, wrong)
+    cluster.stop()
+    words = cluster.place.log.read_text()
+    assert "ready to accept connections" in words and "Nguy" not in words

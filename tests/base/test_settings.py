@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lienmach.base.settings import Settings, SettingError
+from lienmach.base.settings import SettingError, Settings
 
 
 def test_without_an_environment_every_setting_has_its_default() -> None:

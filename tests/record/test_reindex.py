@@ -17,9 +17,18 @@ NICKNAME = "https://node.example/fhir/StructureDefinition/nickname"
 
 
 def parameter(**changes: Any) -> dict[str, Any]:
-    return {"resourceType": "SearchParameter", "url": "https://node.example/fhir/SearchParameter/nickname",
-            "name": "nickname", "status": "active", "description": "x", "code": "nickname", "base": ["Patient"],
-            "type": "string", "expression": f"Patient.extension('{NICKNAME}').value.ofType(string)", **changes}
+    return {
+        "resourceType": "SearchParameter",
+        "url": "https://node.example/fhir/SearchParameter/nickname",
+        "name": "nickname",
+        "status": "active",
+        "description": "x",
+        "code": "nickname",
+        "base": ["Patient"],
+        "type": "string",
+        "expression": f"Patient.extension('{NICKNAME}').value.ofType(string)",
+        **changes,
+    }
 
 
 def patient(nickname: str | None) -> dict[str, Any]:
@@ -61,7 +70,8 @@ async def test_old_and_new_resources_are_found_by_a_parameter_that_was_added_lat
 
 
 async def test_the_change_of_a_search_parameter_queues_its_job_and_the_worker_does_it(
-        store: Store, system: Actor, monkeypatch: pytest.MonkeyPatch):
+    store: Store, system: Actor, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(reindex, "SETTLE_SECONDS", 0)
     await reindex.load_customs(store)
     (one, _) = await put(store, system, patient("Bống"), parameter())
@@ -84,8 +94,10 @@ async def test_a_parameter_in_building_is_refused_with_its_progress(store: Store
         await connection.execute("set local lienmach.tenant = '1'")
         await connection.execute(
             "insert into reindex (tenant, id, url, code, definition, state, done, total) "
-            "values (1, 'x', $1, 'nickname', $2, 'building', 300, 5000)", parameter()["url"],
-            reindex.custom.to_json(reindex.custom.definition_of(parameter())))
+            "values (1, 'x', $1, 'nickname', $2, 'building', 300, 5000)",
+            parameter()["url"],
+            reindex.custom.to_json(reindex.custom.definition_of(parameter())),
+        )
     await reindex.refresh(store, store.tenants[1])
     with pytest.raises(errors.UnknownParameter, match="being built: 300 of 5000"):
         await found(store, system, "nickname=ti")
@@ -112,8 +124,7 @@ async def test_what_is_written_while_the_index_is_built_is_found_too(store: Stor
 async def test_a_changed_expression_forgets_what_the_old_one_found(store: Store, system: Actor):
     await reindex.load_customs(store)
     tokens = {"type": "token", "code": "kind", "expression": "Basic.code"}
-    basic = {"resourceType": "Basic", "code": {"coding": [{"code": "a"}]},
-             "identifier": [{"value": "b"}]}
+    basic = {"resourceType": "Basic", "code": {"coding": [{"code": "a"}]}, "identifier": [{"value": "b"}]}
     (one,) = await put(store, system, basic)
     (added,) = await put(store, system, parameter(base=["Basic"], **tokens))
     await build(store, added)
@@ -169,7 +180,8 @@ async def test_a_code_that_the_standard_has_stays_the_standard_one(store: Store,
 
 
 async def test_a_process_that_watches_learns_of_a_parameter_that_another_built(
-        store: Store, system: Actor, monkeypatch: pytest.MonkeyPatch):
+    store: Store, system: Actor, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(reindex, "WATCH_SECONDS", 0.01)
     other = await Store.open(store.limits, store.pool, store.definitions)
     task = reindex.asyncio.create_task(reindex.watch(other))

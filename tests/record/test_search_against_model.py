@@ -77,7 +77,7 @@ async def test_a_search_finds_what_plain_python_finds(store, seed: int) -> None:
         for resource in world:
             await write.update(tx, resource["resourceType"], resource["id"], search_world.body(resource))
     chance = random.Random(seed)
-    for _ in range(150):
+    for _ in range(100):
         kind, params = _queries(chance, world)
         wanted = search_world.expected(world, kind, params)
         async with store.begin(ACTOR) as tx:

@@ -220,6 +220,9 @@ async def test_lenient_search_drops_what_is_unknown_and_says_so(store) -> None:
     assert {one.id for one in page.matches} == {"an", "dat"}
     assert len(page.issues) == 2 and all(one.severity == "warning" for one in page.issues)
     assert page.self_params == [("gender", "male"), ("_count", "5")]
+    page = await ask(store, "Patient?gender=male&name:nonsense=x&organization.nonsense=y&_sort=_id", handling="lenient")
+    assert [one.id for one in page.matches] == ["an", "dat"] and len(page.issues) == 2
+    assert page.self_params == [("gender", "male"), ("_sort", "_id")]
 
 
 async def test_the_self_parameters_show_the_count_that_was_used(store) -> None:

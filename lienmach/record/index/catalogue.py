@@ -79,9 +79,11 @@ ServiceRequest:code AuditEvent:patient"""
 HOT = frozenset(tuple(one.split(":")) for one in _CODED.split())
 
 # Words with few distinct values; a query never starts from them.
-LOW_SELECTIVITY = frozenset("""_profile _security _tag active category class clinical-status criticality deceased
+LOW_SELECTIVITY = frozenset(
+    """_profile _security _tag active category class clinical-status criticality deceased
 experimental gender intent jurisdiction language mode outcome priority severity status subject-type type
-verification-status""".split())
+verification-status""".split()
+)
 
 # Parameters without an index of their own: the planner answers `_id` and `_lastUpdated` from other columns; FHIR
 # gives `_text`, `_content` and `_query` no expression, and we have no full-text search yet.

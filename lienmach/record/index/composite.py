@@ -19,15 +19,17 @@ from lienmach.standards.fhir.folding import compose
 from lienmach.standards.fhir.path import Item, Key, Path
 
 if TYPE_CHECKING:
-    from lienmach.record.index.parameters import Parameter
+    from lienmach.record.index.parameter import Parameter
     from lienmach.record.index.rows import Writing
 
 Write = Callable[[Any, "Writing"], None]
 Find = Callable[[Any, dict], list[Item]]
 _PAIRS = ("token", "reference")
+_WORDS_MAX = 100  # on each side of a pair; thousands of codings in both would make millions of pairs
 
 
 # Writing
+
 
 def writer(parameter: Parameter, datatype: str) -> Write | None:
     """How an item of `datatype`, where all parts are looked for, is indexed."""
@@ -44,6 +46,7 @@ def writer(parameter: Parameter, datatype: str) -> Write | None:
         # Most items lack the second part; asking for its keys first saves the walk.
         if isinstance(value, dict) and (not keys or not keys.isdisjoint(value)):
             write(parameter, find_first, find_rest, value, out)
+
     return write_composite
 
 
@@ -65,11 +68,11 @@ def _first_keys(path: Path) -> frozenset[str]:
 
 def _pairs(parameter: Parameter, first: Find, rest: list[Find], value: dict, out: Writing) -> None:
     prefix, root = f"{parameter.type}|{parameter.code}|p", out.resource
-    others = [text for datatype, one in rest[0](value, root) for text in _words(datatype, one)]
+    others = [text for datatype, one in rest[0](value, root) for text in _words(datatype, one)][:_WORDS_MAX]
     if not others:
         return
     for datatype, one in first(value, root):
-        for word in _words(datatype, one):
+        for word in _words(datatype, one)[:_WORDS_MAX]:
             out.terms += [term(out.seed, f"{prefix}|{word}${other}") for other in others]
 
 
@@ -86,8 +89,11 @@ def _sides(parameter: Parameter, first: Find, rest: list[Find], value: dict, out
     found = rest[0](value, root)
     if not found:
         return
-    partners = [token.partner(seed, *coding) for datatype, one in first(value, root)
-                for coding in token.codings(datatype, one)]
+    partners = [
+        token.partner(seed, *coding)
+        for datatype, one in first(value, root)
+        for coding in token.codings(datatype, one)[:_WORDS_MAX]
+    ]
     kind = parameter.components[1].kind
     for datatype, one in found:
         for tok in partners:
@@ -111,6 +117,7 @@ def _numbers(parameter: Parameter, first: Find, rest: list[Find], value: dict, o
 
 # Reading
 
+
 def condition(parameter: Parameter, modifier: str | None, found: list[str], context: SearchContext) -> Condition:
     """What `parameter=a$b[$c]` asks. Modifiers: none."""
     if modifier is not None:
@@ -118,15 +125,21 @@ def condition(parameter: Parameter, modifier: str | None, found: list[str], cont
     parts = [_parts(parameter, value) for value in found]
     implied = _implied(parameter, [part[0] for part in parts], context)
     if parameter.components[1].kind in _PAIRS:
-        terms = tuple(dict.fromkeys(
-            term(context.term_seed, f"{source.type}|{source.code}|p|{pair}") for source in parameter.sources
-            for value, part in zip(found, parts, strict=True) for pair in _asked_pairs(parameter, value, part, context)))
+        terms = tuple(
+            dict.fromkeys(
+                term(context.term_seed, f"{source.type}|{source.code}|p|{pair}")
+                for source in parameter.sources
+                for value, part in zip(found, parts, strict=True)
+                for pair in _asked_pairs(parameter, value, part, context)
+            )
+        )
         return Condition(parameter, terms, implies=implied)
     table = {"quantity": "num", "number": "num", "date": "dat", "string": "str"}[parameter.components[1].kind]
     sqls = [_asked_side(parameter, value, part, context) for value, part in zip(found, parts, strict=True)]
 
     def sql(alias: str, args: list[Any]) -> str:
         return "(" + " or ".join(one(alias, args) for one in sqls) + ")"
+
     numbers_ = tuple(source.number for source in parameter.sources)
     return Condition(parameter, side=Side(table, numbers_, sql, eager=False), implies=implied)
 
@@ -134,8 +147,11 @@ def condition(parameter: Parameter, modifier: str | None, found: list[str], cont
 def _parts(parameter: Parameter, value: str) -> list[str]:
     parts = values.split(value, "$")
     if len(parts) != len(parameter.components) or not all(parts):
-        raise values.bad(parameter, value, "does not have the parts '"
-                         + "$".join(component.code for component in parameter.components) + "'.")
+        raise values.bad(
+            parameter,
+            value,
+            "does not have the parts '" + "$".join(component.code for component in parameter.components) + "'.",
+        )
     return parts
 
 
@@ -174,6 +190,7 @@ def _asked_side(parameter: Parameter, value: str, parts: list[str], context: Sea
         args += [low, high]
         bound = f"{alias}.tok between ${len(args) - 1} and ${len(args)}"
         return f"({bound} and {inner(alias, args)})"
+
     return sql
 
 
@@ -187,6 +204,11 @@ def _inner(parameter: Parameter, value: str, parts: list[str], context: SearchCo
     if kind == "string":
         return string.sql_of([values.unescape(parts[0])], None)
     read = [numbers.parse(parameter, part) for part in parts]
-    return lambda alias, args: "(" + " and ".join(
-        numbers.sql_of(f"{alias}.lo{n}", f"{alias}.hi{n}", args, *one)
-        for n, one in zip(("", "2"), read, strict=True)) + ")"
+    return lambda alias, args: (
+        "("
+        + " and ".join(
+            numbers.sql_of(f"{alias}.lo{n}", f"{alias}.hi{n}", args, *one)
+            for n, one in zip(("", "2"), read, strict=True)
+        )
+        + ")"
+    )

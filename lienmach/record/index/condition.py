@@ -11,7 +11,7 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lienmach.record.index.parameters import Parameter
+    from lienmach.record.index.parameter import Parameter
     from lienmach.standards.fhir.definitions import Definitions
 
 Sql = Callable[[str, list[Any]], str]

@@ -22,15 +22,25 @@ def definition_of(resource: dict[str, Any]) -> SearchParameterDef | None:
     """What searching needs of an active SearchParameter resource; None while it is not active."""
     if resource.get("status") != "active":
         return None
-    components = tuple((str(one.get("definition", "")), str(one.get("expression", "")))
-                       for one in resource.get("component") or () if isinstance(one, dict))
+    components = tuple(
+        (str(one.get("definition", "")), str(one.get("expression", "")))
+        for one in resource.get("component") or ()
+        if isinstance(one, dict)
+    )
     return SearchParameterDef(
-        code=str(resource.get("code", "")), base=tuple(resource.get("base") or ()), type=str(resource.get("type", "")),
-        expression=str(resource.get("expression") or ""), target=tuple(resource.get("target") or ()),
-        components=components, url=str(resource.get("url") or ""),
-        multiple_or=bool(resource.get("multipleOr", True)), multiple_and=bool(resource.get("multipleAnd", True)),
-        comparators=tuple(resource.get("comparator") or ()), modifiers=tuple(resource.get("modifier") or ()),
-        description="")
+        code=str(resource.get("code", "")),
+        base=tuple(resource.get("base") or ()),
+        type=str(resource.get("type", "")),
+        expression=str(resource.get("expression") or ""),
+        target=tuple(resource.get("target") or ()),
+        components=components,
+        url=str(resource.get("url") or ""),
+        multiple_or=bool(resource.get("multipleOr", True)),
+        multiple_and=bool(resource.get("multipleAnd", True)),
+        comparators=tuple(resource.get("comparator") or ()),
+        modifiers=tuple(resource.get("modifier") or ()),
+        description="",
+    )
 
 
 def problem(definitions: Definitions, one: SearchParameterDef) -> str:
@@ -61,8 +71,9 @@ def _kind_problem(parameter: Any) -> str:
     """Values that no index of this kind can hold, by name."""
     if any(KINDS[parameter.kind].writer(parameter, datatype) for datatype in parameter.datatypes):
         return ""
-    return (f"A parameter of type {parameter.kind} cannot index "
-            f"{' | '.join(sorted(parameter.datatypes)) or 'such values'}.")
+    return (
+        f"A parameter of type {parameter.kind} cannot index {' | '.join(sorted(parameter.datatypes)) or 'such values'}."
+    )
 
 
 def bases(definitions: Definitions, one: SearchParameterDef) -> tuple[str, ...]:
@@ -75,8 +86,10 @@ def is_standard(definitions: Definitions, one: SearchParameterDef) -> bool:
     if one.code in catalogue.NOT_INDEXED:
         return True
     wanted = set(bases(definitions, one))
-    return any(known.code == one.code and (_ABSTRACT.intersection(known.base) or wanted.intersection(known.base))
-               for known in definitions.search_parameters())
+    return any(
+        known.code == one.code and (_ABSTRACT.intersection(known.base) or wanted.intersection(known.base))
+        for known in definitions.search_parameters()
+    )
 
 
 def to_json(one: SearchParameterDef) -> str:
@@ -87,3 +100,9 @@ def to_json(one: SearchParameterDef) -> str:
 def from_json(text: str) -> SearchParameterDef:
     """The definition that `to_json` wrote."""
     return msgspec.json.decode(text, type=SearchParameterDef)
+
+
+def refusal(definitions: Definitions, resource: dict[str, Any]) -> str:
+    """Why an active SearchParameter resource must not be stored: it would promise what we cannot do; '' if it may."""
+    one = definition_of(resource)
+    return "" if one is None or is_standard(definitions, one) else problem(definitions, one)

@@ -1,6 +1,6 @@
 """Date parameters: every value is a range of instants, low edge in, high edge out (FHIR R4 search.html#date).
 
-A row of `dat` is [lo, hi). A missing edge of a Period is `dates.EARLIEST` or `LATEST`. Of a Timing only the outer limits
+A row of `dat` is [lo, hi). A missing edge of a Period is `dates.EARLIEST` or `LATEST`. Of a Timing only the outer
 count. Times without offset are times of the tenant's zone.
 """
 
@@ -16,7 +16,7 @@ from lienmach.record.index.condition import Condition, SearchContext, Side
 from lienmach.standards.fhir import dates
 
 if TYPE_CHECKING:
-    from lienmach.record.index.parameters import Parameter
+    from lienmach.record.index.parameter import Parameter
     from lienmach.record.index.rows import Writing
 
 Write = Callable[[Any, "Writing"], None]
@@ -28,6 +28,7 @@ _date = lru_cache(maxsize=16384)(dates.parse_date)
 
 
 # Writing
+
 
 def writer(parameter: Parameter, datatype: str) -> Write | None:
     """How a value of `datatype` is indexed for `parameter`; None if dates have no such values."""
@@ -42,6 +43,7 @@ def writer(parameter: Parameter, datatype: str) -> Write | None:
             out.dat.append((number, *found, None))
             if rank is not None:
                 out.primary.append((rank, found[0]))
+
     return write
 
 
@@ -65,10 +67,14 @@ def _of_timing(value: Any, tz: tzinfo) -> Range | None:
 
 
 _READERS: dict[str, Callable[[Any, tzinfo], Range | None]] = {
-    **dict.fromkeys(("date", "dateTime", "instant", "string"), _of_text), "Period": _of_period, "Timing": _of_timing}
+    **dict.fromkeys(("date", "dateTime", "instant", "string"), _of_text),
+    "Period": _of_period,
+    "Timing": _of_timing,
+}
 
 
 # Reading
+
 
 def condition(parameter: Parameter, modifier: str | None, found: list[str], context: SearchContext) -> Condition:
     """What `parameter=found` asks. Prefixes: eq ne gt lt ge le sa eb ap. Modifiers: missing."""
@@ -81,6 +87,7 @@ def condition(parameter: Parameter, modifier: str | None, found: list[str], cont
 
     def sql(alias: str, args: list[Any]) -> str:
         return "(" + " or ".join(sql_of(alias, args, *one, context.now) for one in read) + ")"
+
     return Condition(parameter, side=Side("dat", numbers, sql, eager=None not in low, low=low))
 
 
@@ -94,8 +101,12 @@ def parse(parameter: Parameter, value: str, context: SearchContext) -> tuple[str
     try:
         return prefix, *dates.parse_range(text, context.tz)
     except dates.DateError:
-        raise values.bad(parameter, value, "is not a date: [prefix]yyyy[-mm[-dd[Thh:mm[:ss[.sss]][zone]]]] "
-                         "was expected, with a prefix of " + " ".join(PREFIXES) + ".") from None
+        raise values.bad(
+            parameter,
+            value,
+            "is not a date: [prefix]yyyy[-mm[-dd[Thh:mm[:ss[.sss]][zone]]]] "
+            "was expected, with a prefix of " + " ".join(PREFIXES) + ".",
+        ) from None
 
 
 def sql_of(alias: str, args: list[Any], prefix: str, low: datetime, high: datetime, now: datetime) -> str:
@@ -129,8 +140,14 @@ def sql_of(alias: str, args: list[Any], prefix: str, low: datetime, high: dateti
 
 def _bounds(prefix: str, low: datetime, high: datetime, now: datetime) -> Bounds:
     """Where `lo` of every matching row lies: [from, below)."""
-    return {"eq": (low, high), "lt": (None, low), "le": (None, high), "sa": (high, None), "eb": (None, low),
-            "ap": (None, _about(low, high, now)[1])}.get(prefix, (None, None))
+    return {
+        "eq": (low, high),
+        "lt": (None, low),
+        "le": (None, high),
+        "sa": (high, None),
+        "eb": (None, low),
+        "ap": (None, _about(low, high, now)[1]),
+    }.get(prefix, (None, None))
 
 
 def _about(low: datetime, high: datetime, now: datetime) -> Range:

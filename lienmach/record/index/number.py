@@ -15,7 +15,7 @@ from lienmach.record.index import values
 from lienmach.record.index.condition import Condition, SearchContext, Side
 
 if TYPE_CHECKING:
-    from lienmach.record.index.parameters import Parameter
+    from lienmach.record.index.parameter import Parameter
     from lienmach.record.index.rows import Writing
 
 Write = Callable[[Any, "Writing"], None]
@@ -25,6 +25,7 @@ _NUMBER = re.compile(r"[+-]?(\d{1,60})(\.\d{1,60})?([eE][+-]?\d{1,2})?", re.ASCI
 
 
 # Writing
+
 
 def writer(parameter: Parameter, datatype: str) -> Write | None:
     """How a value of `datatype` is indexed for `parameter`; None if numbers have no such values."""
@@ -38,8 +39,9 @@ def writer(parameter: Parameter, datatype: str) -> Write | None:
         if isinstance(value, dict):
             low, high = (to_decimal((value.get(edge) or {}).get("value")) for edge in ("low", "high"))
             if low is not None or high is not None:
-                out.num.append((number, 0, LOWEST if low is None else low, HIGHEST if high is None else high,
-                                None, None, None))
+                out.num.append(
+                    (number, 0, LOWEST if low is None else low, HIGHEST if high is None else high, None, None, None)
+                )
 
     if datatype in ("integer", "decimal", "positiveInt", "unsignedInt"):
         return write_number
@@ -57,6 +59,7 @@ def to_decimal(value: Any) -> Decimal | None:
 
 # Reading
 
+
 def condition(parameter: Parameter, modifier: str | None, found: list[str], context: SearchContext) -> Condition:
     """What `parameter=found` asks. Prefixes: eq ne gt lt ge le sa eb ap. Modifiers: missing."""
     if modifier is not None:
@@ -67,6 +70,7 @@ def condition(parameter: Parameter, modifier: str | None, found: list[str], cont
     def sql(alias: str, args: list[Any]) -> str:
         parts = [sql_of(f"{alias}.lo", f"{alias}.hi", args, prefix, number) for prefix, number in read]
         return f"({alias}.unit = 0 and (" + " or ".join(parts) + "))"
+
     return Condition(parameter, side=Side("num", numbers, sql, eager=all(prefix in ("eq", "ap") for prefix, _ in read)))
 
 
@@ -76,8 +80,9 @@ def parse(parameter: Parameter, value: str) -> tuple[str, Decimal]:
     prefix = text[:2] if text[:2] in PREFIXES else "eq"
     text = text[2:] if text[:2] in PREFIXES else text
     if not _NUMBER.fullmatch(text):
-        raise values.bad(parameter, value, "is not a number such as 100, 5.40 or 1e-3, with a prefix of "
-                         + " ".join(PREFIXES) + ".")
+        raise values.bad(
+            parameter, value, "is not a number such as 100, 5.40 or 1e-3, with a prefix of " + " ".join(PREFIXES) + "."
+        )
     try:
         return prefix, Decimal(text)
     except InvalidOperation:  # pragma: no cover - the pattern admits nothing that Decimal refuses
@@ -92,12 +97,14 @@ def implied(number: Decimal) -> tuple[Decimal, Decimal]:
     return number - half, number + half
 
 
-def sql_of(lo: str, hi: str, args: list[Any], prefix: str, number: Decimal,
-           convert: Callable[[Decimal], Decimal] | None = None) -> str:
+def sql_of(
+    lo: str, hi: str, args: list[Any], prefix: str, number: Decimal, convert: Callable[[Decimal], Decimal] | None = None
+) -> str:
     """SQL over the edges `lo`, `hi` of a row against a query number. convert: into the unit of the row.
 
     Factors such as 1/60 are not exact; an edge that is met counts as met within 12 digits (1 /min is not > 60 /h).
     """
+
     def bind(one: Decimal, rounding: str = "") -> str:
         if convert is not None:
             one = convert(one)
@@ -116,6 +123,10 @@ def sql_of(lo: str, hi: str, args: list[Any], prefix: str, number: Decimal,
         return f"({lo} <= {b} and {hi} >= {a})"
     exact = bind(number, ROUND_FLOOR if prefix in ("ge", "lt", "eb") else ROUND_CEILING)
     return {
-        "gt": f"{hi} > {exact}", "lt": f"{lo} < {exact}", "ge": f"{hi} >= {exact}", "le": f"{lo} <= {exact}",
-        "sa": f"{lo} > {exact}", "eb": f"({lo} < {exact} and {hi} < {exact})",
+        "gt": f"{hi} > {exact}",
+        "lt": f"{lo} < {exact}",
+        "ge": f"{hi} >= {exact}",
+        "le": f"{lo} <= {exact}",
+        "sa": f"{lo} > {exact}",
+        "eb": f"({lo} < {exact} and {hi} < {exact})",
     }[prefix]

@@ -21,7 +21,7 @@ from lienmach.record.index.terms import term
 from lienmach.standards.fhir import units
 
 if TYPE_CHECKING:
-    from lienmach.record.index.parameters import Parameter
+    from lienmach.record.index.parameter import Parameter
     from lienmach.record.index.rows import Writing
 
 Write = Callable[[Any, "Writing"], None]
@@ -34,6 +34,7 @@ _QUANTITIES = frozenset(("Quantity", "Age", "Count", "Distance", "Duration", "Si
 
 # Writing
 
+
 def writer(parameter: Parameter, datatype: str) -> Write | None:
     """How a value of `datatype` is indexed for `parameter`; None if quantities have no such values."""
     number = parameter.number
@@ -43,6 +44,7 @@ def writer(parameter: Parameter, datatype: str) -> Write | None:
     def write(value: Any, out: Writing) -> None:
         for unit, lo, hi, lo2, hi2 in rows_of(datatype, value, out.seed):
             out.num.append((number, unit, lo, hi, None, lo2, hi2))
+
     return write
 
 
@@ -77,7 +79,7 @@ def _unit(value: dict) -> tuple[str, str, str]:
     return value.get("system") or "", value.get("code") or "", value.get("unit") or ""
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=8192)
 def _rows(seed: int, system: str, code: str, text: str, lo: Decimal, hi: Decimal) -> tuple[Row, ...]:
     # Equal numbers share an entry whatever their digits (5.40, 5.4); to a comparison they are equal, too.
     if lo == LOWEST and hi == HIGHEST:
@@ -90,7 +92,7 @@ def _rows(seed: int, system: str, code: str, text: str, lo: Decimal, hi: Decimal
     return (first, *((name, lo, hi, lo, hi) for name in names[1:]))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def _names(seed: int, system: str, code: str, text: str) -> tuple[tuple[int, ...], units.Canonical | None]:
     """(hashes of the unit's names, canonical form); with a canonical form the first hash is that of its key."""
     canonical = units.canonical(code) if system == units.SYSTEM and code else None
@@ -110,6 +112,7 @@ def unit_term(seed: int, system: str, code: str) -> int:
 
 # Reading
 
+
 def condition(parameter: Parameter, modifier: str | None, found: list[str], context: SearchContext) -> Condition:
     """What `parameter=[prefix]number|system|code` asks. Modifiers: missing."""
     if modifier is not None:
@@ -118,8 +121,16 @@ def condition(parameter: Parameter, modifier: str | None, found: list[str], cont
 
     def sql(alias: str, args: list[Any]) -> str:
         return "(" + " or ".join(part(alias, args) for part, _ in sqls) + ")"
-    return Condition(parameter, side=Side("num", tuple(source.number for source in parameter.sources), sql,
-                                          eager=all(has_unit for _, has_unit in sqls)))
+
+    return Condition(
+        parameter,
+        side=Side(
+            "num",
+            tuple(source.number for source in parameter.sources),
+            sql,
+            eager=all(has_unit for _, has_unit in sqls),
+        ),
+    )
 
 
 def one(parameter: Parameter, value: str, context: SearchContext) -> tuple[Sql, bool]:
@@ -143,8 +154,10 @@ def one(parameter: Parameter, value: str, context: SearchContext) -> tuple[Sql, 
         for unit, form in choices:
             args.append(unit)
             bound = f"{alias}.unit = ${len(args)}"
-            converted = numbers.sql_of(f"{alias}.lo", f"{alias}.hi", args, prefix, amount,
-                                       form.convert if form else None)
+            converted = numbers.sql_of(
+                f"{alias}.lo", f"{alias}.hi", args, prefix, amount, form.convert if form else None
+            )
             texts.append(f"({bound} and {converted})")
         return "(" + " or ".join(texts) + ")"
+
     return sql, True

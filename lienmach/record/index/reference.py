@@ -17,7 +17,7 @@ from lienmach.record.index.condition import Condition, SearchContext
 from lienmach.record.index.terms import term, term_of
 
 if TYPE_CHECKING:
-    from lienmach.record.index.parameters import Parameter
+    from lienmach.record.index.parameter import Parameter
     from lienmach.record.index.rows import Writing
 
 Write = Callable[[Any, "Writing"], None]
@@ -26,7 +26,8 @@ _URLS = frozenset(("canonical", "uri", "url", "oid", "uuid"))
 
 # Writing
 
-@lru_cache(maxsize=65536)
+
+@lru_cache(maxsize=16384)
 def _literal(seed: int, prefix: str, text: str) -> tuple[int, ...]:
     """(r, m), with a version (r, m, v)."""
     target = without_version(text)
@@ -55,8 +56,11 @@ def writer(parameter: Parameter, datatype: str) -> Write | None:
         identifier = value.get("identifier")
         if isinstance(identifier, dict) and (code := identifier.get("value")):
             seed = out.seed
-            out.terms += (term(seed, f"{prefix}|i|t|{identifier.get('system') or ''}|{code}"),
-                          term(seed, f"{prefix}|i|c|{code}"), term(seed, f"{prefix}|m|"))
+            out.terms += (
+                term(seed, f"{prefix}|i|t|{identifier.get('system') or ''}|{code}"),
+                term(seed, f"{prefix}|i|c|{code}"),
+                term(seed, f"{prefix}|m|"),
+            )
         elif "reference" not in value:
             out.terms.append(term(out.seed, f"{prefix}|m|"))
 
@@ -98,12 +102,21 @@ def literal(datatype: str, value: Any) -> str | None:
 
 # Reading
 
+
 def condition(parameter: Parameter, modifier: str | None, found: list[str], context: SearchContext) -> Condition:
     """What `parameter:modifier=found` asks. Modifiers: identifier, missing, and the name of a target type."""
     if modifier == "identifier":
-        return Condition(parameter, tuple(dict.fromkeys(
-            one for value in found for source in parameter.sources
-            for one in _identifier_terms(parameter, source, value, context))))
+        return Condition(
+            parameter,
+            tuple(
+                dict.fromkeys(
+                    one
+                    for value in found
+                    for source in parameter.sources
+                    for one in _identifier_terms(parameter, source, value, context)
+                )
+            ),
+        )
     targets = parameter.targets
     if modifier is not None:
         if not _is_target(parameter, modifier, context):
@@ -120,19 +133,21 @@ def condition(parameter: Parameter, modifier: str | None, found: list[str], cont
 
 def terms_of(parameter: Parameter, targets: list[str], term_seed: int) -> list[int]:
     """The terms of many literal targets "Type/id" at once, for chains and `_revinclude`."""
-    return [term_of(term_seed, source.type, source.code, "r", target) for source in parameter.sources
-            for target in targets]
+    return [
+        term_of(term_seed, source.type, source.code, "r", target) for source in parameter.sources for target in targets
+    ]
 
 
-def _candidates(parameter: Parameter, value: str, targets: tuple[str, ...], modifier: str | None,
-                context: SearchContext) -> list[str]:
+def _candidates(
+    parameter: Parameter, value: str, targets: tuple[str, ...], modifier: str | None, context: SearchContext
+) -> list[str]:
     """Every literal text that a query value may stand for."""
     if not value:
         raise values.bad(parameter, value, "is empty.")
     base = context.base_url.rstrip("/")
     if "://" in value or value.startswith("urn:"):
         if base and value.startswith(base + "/"):
-            return [value, value[len(base) + 1:]]
+            return [value, value[len(base) + 1 :]]
         return [value]
     if "/" in value:
         kind = value.partition("/")[0]

@@ -37,7 +37,8 @@ class IndexRows:
     str: list[tuple[int, str, str, int | None]] = field(default_factory=list)
     dat: list[tuple[int, datetime, datetime, int | None]] = field(default_factory=list)
     num: list[tuple[int, int, Decimal, Decimal, int | None, Decimal | None, Decimal | None]] = field(
-        default_factory=list)
+        default_factory=list
+    )
 
 
 class Writing:
@@ -73,7 +74,11 @@ def extract(parameters: Parameters, resource: dict, *, tenant: int, term_seed: i
         terms.patient_term(term_seed, f"Patient/{patient}") if patient else None,
         (min(out.primary) if len(out.primary) > 1 else out.primary[0])[1] if out.primary else EPOCH,
         list(set(out.terms)),
-        _unique(out.post), _unique(out.str), _unique(out.dat), _unique(out.num))
+        _unique(out.post),
+        _unique(out.str),
+        _unique(out.dat),
+        _unique(out.num),
+    )
 
 
 def _unique(rows: list) -> list:
@@ -83,6 +88,7 @@ def _unique(rows: list) -> list:
 
 
 # The tree
+
 
 class _Node:
     """children: by JSON key. tests: filters with what stands behind them. writes: what takes a value that stands here."""
@@ -133,6 +139,7 @@ def _computed(step: Compute, branch: Branch, write: Write) -> Write:
     def write_all(value: Any, out: Writing) -> None:
         for _, found in step.find([(out.resource.get("resourceType", ""), value)], out.resource):
             write(found, out)
+
     return write_all
 
 
@@ -166,4 +173,5 @@ def _compile(node: _Node) -> Write:
                 behind(value, out)
         if node.children:
             visit_children(value, out)
+
     return visit if writes or tests else visit_children

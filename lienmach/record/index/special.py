@@ -16,7 +16,7 @@ from lienmach.record.index import values
 from lienmach.record.index.condition import Condition, SearchContext, Side, Sql
 
 if TYPE_CHECKING:
-    from lienmach.record.index.parameters import Parameter
+    from lienmach.record.index.parameter import Parameter
     from lienmach.record.index.rows import Writing
 
 Write = Callable[[Any, "Writing"], None]
@@ -37,6 +37,7 @@ def writer(parameter: Parameter, datatype: str) -> Write | None:
             latitude, longitude = (numbers.to_decimal(value.get(name)) for name in ("latitude", "longitude"))
             if latitude is not None and longitude is not None:
                 out.num.append((number, 0, latitude, latitude, None, longitude, longitude))
+
     return write
 
 
@@ -48,6 +49,7 @@ def condition(parameter: Parameter, modifier: str | None, found: list[str], cont
 
     def sql(alias: str, args: list[Any]) -> str:
         return "(" + " or ".join(circle(alias, args) for circle in circles) + ")"
+
     return Condition(parameter, side=Side("num", (parameter.number,), sql))
 
 
@@ -60,16 +62,25 @@ def _circle(parameter: Parameter, value: str) -> Sql:
         if len(parts) > 4 or not (abs(latitude) <= 90 and abs(longitude) <= 180 and 0 <= km <= 21_000):
             raise ValueError
     except (ArithmeticError, ValueError, IndexError, KeyError):
-        raise values.bad(parameter, value, "is not 'latitude|longitude|distance|unit' with unit km, m or [mi_us].") \
-            from None
+        raise values.bad(
+            parameter, value, "is not 'latitude|longitude|distance|unit' with unit km, m or [mi_us]."
+        ) from None
     margin = km / _KM_PER_DEGREE * 1.01
 
     def sql(alias: str, args: list[Any]) -> str:
-        args += [latitude, longitude, math.sin(min(km / _EARTH_DIAMETER_KM, math.pi / 2)),
-                 Decimal(repr(latitude - margin)), Decimal(repr(latitude + margin))]
+        args += [
+            latitude,
+            longitude,
+            math.sin(min(km / _EARTH_DIAMETER_KM, math.pi / 2)),
+            Decimal(repr(latitude - margin)),
+            Decimal(repr(latitude + margin)),
+        ]
         lat, lon, reach, low, high = (f"${n}" for n in range(len(args) - 4, len(args) + 1))
         lat, lon, reach = (f"{bound}::float8" for bound in (lat, lon, reach))
-        return (f"({alias}.unit = 0 and {alias}.lo >= {low} and {alias}.lo <= {high} and "
-                f"sqrt(power(sind(({alias}.lo::float8 - {lat}) / 2), 2) + cosd({lat}) * cosd({alias}.lo::float8) "
-                f"* power(sind(({alias}.lo2::float8 - {lon}) / 2), 2)) <= {reach})")
+        return (
+            f"({alias}.unit = 0 and {alias}.lo >= {low} and {alias}.lo <= {high} and "
+            f"sqrt(power(sind(({alias}.lo::float8 - {lat}) / 2), 2) + cosd({lat}) * cosd({alias}.lo::float8) "
+            f"* power(sind(({alias}.lo2::float8 - {lon}) / 2), 2)) <= {reach})"
+        )
+
     return sql

@@ -15,11 +15,12 @@ from lienmach.record.index.condition import Condition, SearchContext, Side, Sql
 from lienmach.standards.fhir.folding import compose, fold
 
 if TYPE_CHECKING:
-    from lienmach.record.index.parameters import Parameter
+    from lienmach.record.index.parameter import Parameter
     from lienmach.record.index.rows import Writing
 
 Write = Callable[[Any, "Writing"], None]
 NORM_LENGTH_MAX = 400  # a key of a btree must stay under 2,704 bytes; `:contains` sees only this much
+_CACHED_LENGTH_MAX = 200
 _TAILS_MAX = 12
 _NAME_PARTS = ("family", "text")
 _NAME_LISTS = ("given", "prefix", "suffix")
@@ -29,14 +30,23 @@ _HIGHEST = "\U0010ffff"
 
 # Writing
 
+
 def index_text(text: Any) -> str:
     """What `norm` holds for a text."""
-    return fold(text[:2000])[:NORM_LENGTH_MAX] if isinstance(text, str) else ""
+    if not isinstance(text, str):
+        return ""
+    if len(text) > _CACHED_LENGTH_MAX:  # long texts do not come twice
+        return fold.__wrapped__(text[: 4 * NORM_LENGTH_MAX])[:NORM_LENGTH_MAX]
+    return fold(text)[:NORM_LENGTH_MAX]
 
 
 def writer(parameter: Parameter, datatype: str) -> Write | None:
     """How a value of `datatype` is indexed for `parameter`; None if strings have no such values."""
     number = parameter.number
+    name_parts, name_lists, address_parts = (
+        tuple(part for part in parts if part not in parameter.covered)
+        for parts in (_NAME_PARTS, _NAME_LISTS, _ADDRESS_PARTS)
+    )
 
     def write_text(value: Any, out: Writing) -> None:
         if isinstance(value, str) and (norm := index_text(value)):
@@ -45,7 +55,7 @@ def writer(parameter: Parameter, datatype: str) -> Write | None:
     def write_name(value: Any, out: Writing) -> None:
         if not isinstance(value, dict):
             return
-        for text in _parts(value, _NAME_PARTS, _NAME_LISTS):
+        for text in _parts(value, name_parts, name_lists):
             write_text(text, out)
         words = index_text(full_name(value)).split()
         for start in range(min(len(words), _TAILS_MAX)):
@@ -53,7 +63,7 @@ def writer(parameter: Parameter, datatype: str) -> Write | None:
 
     def write_address(value: Any, out: Writing) -> None:
         if isinstance(value, dict):
-            for text in _parts(value, _ADDRESS_PARTS, ("line",)):
+            for text in _parts(value, address_parts, ("line",)):
                 write_text(text, out)
 
     if datatype == "HumanName":
@@ -79,6 +89,7 @@ def _parts(value: dict, singles: tuple[str, ...], lists: tuple[str, ...]) -> lis
 
 # Reading
 
+
 def condition(parameter: Parameter, modifier: str | None, found: list[str], context: SearchContext) -> Condition:
     """What `parameter:modifier=found` asks. Modifiers: exact, contains, missing; `text` is the default."""
     numbers = tuple(source.number for source in parameter.sources)
@@ -101,18 +112,21 @@ def text_condition(parameter: Parameter, found: list[str]) -> Condition:
 
     def sql(alias: str, args: list[Any]) -> str:
         return f"({starts(alias, args)} or {words(alias, args)})"
+
     return Condition(parameter, side=Side("str", numbers, sql, eager=False))
 
 
 def sql_of(texts: list[str], modifier: str | None) -> Sql:
     """SQL over a row of `str`: one of `texts` is its prefix, or (exact) all of it, or (contains) in it."""
+
     def sql(alias: str, args: list[Any]) -> str:
         return "(" + " or ".join(_one(alias, args, text, modifier) for text in texts) + ")"
+
     return sql
 
 
 def _one(alias: str, args: list[Any], text: str, modifier: str | None) -> str:
-    norm = fold(text)[:NORM_LENGTH_MAX]
+    norm = index_text(text)
     if modifier == "exact":
         args += [norm, compose(text)]
         return f"({alias}.norm = ${len(args) - 1} and {alias}.exact = ${len(args)})"

@@ -18,19 +18,39 @@ from lienmach.record.index.condition import Condition, SearchContext
 from lienmach.record.index.terms import term, term_of
 
 if TYPE_CHECKING:
-    from lienmach.record.index.parameters import Parameter
+    from lienmach.record.index.parameter import Parameter
     from lienmach.record.index.rows import Writing
 
 Write = Callable[[Any, "Writing"], None]
-_PLAIN = frozenset(("code", "boolean", "string", "id", "uri", "url", "canonical", "oid", "uuid", "markdown", "integer",
-                    "positiveInt", "unsignedInt", "instant", "date", "dateTime", "decimal"))
+_PLAIN = frozenset(
+    (
+        "code",
+        "boolean",
+        "string",
+        "id",
+        "uri",
+        "url",
+        "canonical",
+        "oid",
+        "uuid",
+        "markdown",
+        "integer",
+        "positiveInt",
+        "unsignedInt",
+        "instant",
+        "date",
+        "dateTime",
+        "decimal",
+    )
+)
 _PHONE_NOISE = str.maketrans("", "", " .-()\u00a0/")
 _SPECIAL_VALUES = "http://terminology.hl7.org/CodeSystem/special-values"
 
 
 # Writing
 
-@lru_cache(maxsize=65536)
+
+@lru_cache(maxsize=16384)
 def _coded(seed: int, prefix: str, system: str, code: str) -> tuple[int, ...]:
     """(t, c, s, m); without a code (s, m), without a system (t, c, m)."""
     present = term(seed, f"{prefix}|m|")
@@ -40,16 +60,27 @@ def _coded(seed: int, prefix: str, system: str, code: str) -> tuple[int, ...]:
     return (*both, term(seed, f"{prefix}|s|{system}|"), present) if system else (*both, present)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=8192)
 def _plain(seed: int, prefix: str, code: str) -> tuple[int, ...]:
     return (term(seed, f"{prefix}|c|{code}"), term(seed, f"{prefix}|m|"))
 
 
 def writer(parameter: Parameter, datatype: str) -> Write | None:
     """How a value of `datatype` is indexed for `parameter`; None if tokens have no such values."""
-    prefix, number, hot = f"{parameter.type}|{parameter.code}", parameter.number, parameter.hot
+    structured = {
+        "Coding": _coding_writer,
+        "CodeableConcept": _concept_writer,
+        "Identifier": _identifier_writer,
+        "ContactPoint": _contact_writer,
+    }
+    make = structured.get(datatype) or (_plain_writer if datatype in _PLAIN else None)
+    return make(parameter) if make else None
 
-    def write_coding(value: Any, out: Writing) -> None:
+
+def _coding_writer(parameter: Parameter) -> Write:
+    prefix, number, hot = _prefix(parameter), parameter.number, parameter.hot
+
+    def write(value: Any, out: Writing) -> None:
         if not isinstance(value, dict):
             return
         code, system = value.get("code") or "", value.get("system") or ""
@@ -61,9 +92,15 @@ def writer(parameter: Parameter, datatype: str) -> Write | None:
         if display := value.get("display"):
             out.str.append((number, string.index_text(display), "", None))
             if not code and not system:
-                out.terms.append(term(out.seed, f"{prefix}|m|"))
+                out.terms.append(_present(out, prefix))
 
-    def write_concept(value: Any, out: Writing) -> None:
+    return write
+
+
+def _concept_writer(parameter: Parameter) -> Write:
+    prefix, number, write_coding = _prefix(parameter), parameter.number, _coding_writer(parameter)
+
+    def write(value: Any, out: Writing) -> None:
         if not isinstance(value, dict):
             return
         for coding in value.get("coding") or ():
@@ -71,29 +108,42 @@ def writer(parameter: Parameter, datatype: str) -> Write | None:
         if text := value.get("text"):
             out.str.append((number, string.index_text(text), "", None))
             if "coding" not in value:
-                out.terms.append(term(out.seed, f"{prefix}|m|"))
+                out.terms.append(_present(out, prefix))
 
-    def write_identifier(value: Any, out: Writing) -> None:
+    return write
+
+
+def _identifier_writer(parameter: Parameter) -> Write:
+    prefix, number, hot = _prefix(parameter), parameter.number, parameter.hot
+
+    def write(value: Any, out: Writing) -> None:
         if not isinstance(value, dict):
             return
         code, system = value.get("value") or "", value.get("system") or ""
         if not code and not system:
-            out.terms.append(term(out.seed, f"{prefix}|m|"))
+            out.terms.append(_present(out, prefix))
             return
         found = _coded.__wrapped__(out.seed, prefix, system, code)
         out.terms += found
         if hot and code:
             out.post += found[:2]
         kind = value.get("type")
-        if isinstance(kind, dict):
-            if text := kind.get("text"):
-                out.str.append((number, string.index_text(text), "", None))
-            for coding in kind.get("coding") or ():
-                if isinstance(coding, dict) and code:
-                    out.terms.append(term(
-                        out.seed, f"{prefix}|o|{coding.get('system') or ''}|{coding.get('code') or ''}|{code}"))
+        if not isinstance(kind, dict):
+            return
+        if text := kind.get("text"):
+            out.str.append((number, string.index_text(text), "", None))
+        for coding in kind.get("coding") or ():
+            if isinstance(coding, dict) and code:
+                of_type = f"{coding.get('system') or ''}|{coding.get('code') or ''}|{code}"
+                out.terms.append(term(out.seed, f"{prefix}|o|{of_type}"))
 
-    def write_contact(value: Any, out: Writing) -> None:
+    return write
+
+
+def _contact_writer(parameter: Parameter) -> Write:
+    prefix = _prefix(parameter)
+
+    def write(value: Any, out: Writing) -> None:
         text = value.get("value") if isinstance(value, dict) else None
         if text:
             out.terms += _plain.__wrapped__(out.seed, prefix, text)
@@ -101,18 +151,33 @@ def writer(parameter: Parameter, datatype: str) -> Write | None:
             if plain != text:
                 out.terms.append(term(out.seed, f"{prefix}|c|{plain}"))
 
-    def write_plain(value: Any, out: Writing) -> None:
-        if isinstance(value, (str, bool, int)):
-            code = value if isinstance(value, str) else ("true" if value else "false") if isinstance(value, bool) \
-                else str(value)
-            found = _plain(out.seed, prefix, code)
-            out.terms += found
-            if hot:
-                out.post.append(found[0])
+    return write
 
-    structured = {"Coding": write_coding, "CodeableConcept": write_concept, "Identifier": write_identifier,
-                  "ContactPoint": write_contact}
-    return structured.get(datatype) or (write_plain if datatype in _PLAIN else None)
+
+def _plain_writer(parameter: Parameter) -> Write:
+    prefix, hot = _prefix(parameter), parameter.hot
+
+    def write(value: Any, out: Writing) -> None:
+        if isinstance(value, bool):
+            code = "true" if value else "false"
+        elif isinstance(value, (str, int)):
+            code = str(value)
+        else:
+            return
+        found = _plain(out.seed, prefix, code)
+        out.terms += found
+        if hot:
+            out.post.append(found[0])
+
+    return write
+
+
+def _prefix(parameter: Parameter) -> str:
+    return f"{parameter.type}|{parameter.code}"
+
+
+def _present(out: Writing, prefix: str) -> int:
+    return term(out.seed, f"{prefix}|m|")
 
 
 def contact_form(text: str) -> str:
@@ -123,13 +188,14 @@ def contact_form(text: str) -> str:
     digits = text.translate(_PHONE_NOISE)
     for lead in ("+84", "0084"):
         if digits.startswith(lead) and len(digits) > 8:
-            return "0" + digits[len(lead):].removeprefix("0")
+            return "0" + digits[len(lead) :].removeprefix("0")
     if digits.startswith("84") and len(digits) == 11 and digits.isdigit():  # `+` is a space in a query
         return "0" + digits[2:]
     return digits if digits.lstrip("+").isdigit() else text
 
 
 # Reading
+
 
 def condition(parameter: Parameter, modifier: str | None, found: list[str], context: SearchContext) -> Condition:
     """What `parameter:modifier=found` asks. Modifiers: not, text, of-type, missing."""
@@ -210,7 +276,8 @@ def _of_type(parameter: Parameter, value: str, context: SearchContext) -> int:
 
 # The token half of a composite
 
-@lru_cache(maxsize=16384)
+
+@lru_cache(maxsize=8192)
 def partner(seed: int, system: str, code: str) -> int:
     """The `tok` of a side row: the code in the upper 32 bits, the system in the lower, both hashed."""
     upper, lower = term(seed, f"code|{code}") & 0xFFFFFFFF, term(seed, f"system|{system}") & 0xFFFFFFFF
@@ -230,8 +297,11 @@ def partner_range(seed: int, kind: str, system: str, code: str) -> tuple[int, in
 def codings(datatype: str, value: Any) -> list[tuple[str, str]]:
     """(system, code) pairs in a token value, for pairing in composites."""
     if datatype == "CodeableConcept" and isinstance(value, dict):
-        return [(c.get("system") or "", c.get("code") or "") for c in value.get("coding") or ()
-                if isinstance(c, dict) and c.get("code")]
+        return [
+            (c.get("system") or "", c.get("code") or "")
+            for c in value.get("coding") or ()
+            if isinstance(c, dict) and c.get("code")
+        ]
     if datatype == "Coding" and isinstance(value, dict):
         return [(value.get("system") or "", value["code"])] if value.get("code") else []
     if datatype == "Identifier" and isinstance(value, dict):

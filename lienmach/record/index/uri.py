@@ -15,7 +15,7 @@ from lienmach.record.index.condition import Condition, SearchContext
 from lienmach.record.index.terms import term, term_of
 
 if TYPE_CHECKING:
-    from lienmach.record.index.parameters import Parameter
+    from lienmach.record.index.parameter import Parameter
     from lienmach.record.index.rows import Writing
 
 Write = Callable[[Any, "Writing"], None]
@@ -23,6 +23,7 @@ _SEGMENTS_MAX = 20
 
 
 # Writing
+
 
 @lru_cache(maxsize=8192)
 def _terms(seed: int, prefix: str, text: str) -> tuple[int, ...]:
@@ -41,6 +42,7 @@ def writer(parameter: Parameter, datatype: str) -> Write | None:
     def write(value: Any, out: Writing) -> None:
         if isinstance(value, str) and value:
             out.terms += _terms(out.seed, prefix, value)
+
     return write
 
 
@@ -54,6 +56,7 @@ def ancestors(text: str) -> list[str]:
 
 
 # Reading
+
 
 def condition(parameter: Parameter, modifier: str | None, found: list[str], context: SearchContext) -> Condition:
     """What `parameter:modifier=found` asks. Modifiers: above, below, missing."""

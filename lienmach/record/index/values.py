@@ -10,7 +10,7 @@ from lienmach.record.index.terms import term_of
 
 if TYPE_CHECKING:
     from lienmach.record.index.condition import SearchContext
-    from lienmach.record.index.parameters import Parameter
+    from lienmach.record.index.parameter import Parameter
 
 SIDE_OF_KIND = {"string": "str", "date": "dat", "number": "num", "quantity": "num", "special": "num"}
 
@@ -38,7 +38,7 @@ def unescape(value: str) -> str:
         return value
     out, at = [], 0
     while at < len(value):
-        if value[at] == "\\" and value[at + 1:at + 2] in (",", "$", "|", "\\"):
+        if value[at] == "\\" and value[at + 1 : at + 2] in (",", "$", "|", "\\"):
             at += 1
         out.append(value[at])
         at += 1
@@ -54,7 +54,8 @@ def no_modifier(parameter: Parameter, modifier: str | None) -> errors.UnknownPar
     """The refusal of a modifier; the caller raises it."""
     return errors.UnknownParameter(
         f"The modifier ':{(modifier or '')[:40]}' is not supported for the search parameter "
-        f"'{parameter.code}' of {parameter.type}, which is of type {parameter.kind}.")
+        f"'{parameter.code}' of {parameter.type}, which is of type {parameter.kind}."
+    )
 
 
 def missing(parameter: Parameter, values: list[str], context: SearchContext) -> Condition:

@@ -11,8 +11,13 @@ from functools import lru_cache
 
 # The precomposed letters of Vietnamese and its đ, for the common case in one C call.
 _MARKED = {
-    "a": "àáảãạăằắẳẵặâầấẩẫậ", "e": "èéẻẽẹêềếểễệ", "i": "ìíỉĩị", "o": "òóỏõọôồốổỗộơờớởỡợ",
-    "u": "ùúủũụưừứửữự", "y": "ỳýỷỹỵ", "d": "đð",
+    "a": "àáảãạăằắẳẵặâầấẩẫậ",
+    "e": "èéẻẽẹêềếểễệ",
+    "i": "ìíỉĩị",
+    "o": "òóỏõọôồốổỗộơờớởỡợ",
+    "u": "ùúủũụưừứửữự",
+    "y": "ỳýỷỹỵ",
+    "d": "đð",
 }
 _PLAIN = {ord(letter): plain for plain, letters in _MARKED.items() for letter in letters}
 

@@ -75,8 +75,11 @@ class Branch:
     @property
     def signature(self) -> tuple[str, ...] | None:
         """Equal for branches that find the same values; None if that cannot be told."""
-        words = [step.name if isinstance(step, Key) else f"?{step.label}" for step in self.steps
-                 if not isinstance(step, Compute)]
+        words = [
+            step.name if isinstance(step, Key) else f"?{step.label}"
+            for step in self.steps
+            if not isinstance(step, Compute)
+        ]
         return None if len(words) < len(self.steps) or "?" in words else (*words, self.datatype)
 
 
@@ -184,9 +187,14 @@ class _Lines:
                 return self._of_type(self.lines(node.base), type_argument(node))
             if node.name == "where":
                 lines = self.lines(node.base)
-                return None if lines is None else [
-                    _Line((*line.steps, self._test(node, line.datatype)), line.datatype, False, line.element)
-                    for line in lines]
+                return (
+                    None
+                    if lines is None
+                    else [
+                        _Line((*line.steps, self._test(node, line.datatype)), line.datatype, False, line.element)
+                        for line in lines
+                    ]
+                )
             if node.name == "extension":
                 return self._extension_lines(node)
         if isinstance(node, Variable) and node.name == "$this":

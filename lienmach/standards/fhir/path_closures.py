@@ -51,7 +51,7 @@ class Closures:
                 return self._member(base, name, types)
             case Index(base, number):
                 run, found = self.closure(base, types)
-                return (lambda items, root: run(items, root)[number:number + 1]), found
+                return (lambda items, root: run(items, root)[number : number + 1]), found
             case TypeTest(operator, left, type):
                 run, found = self.closure(left, types)
                 return self._type_test(operator, run, found, type)
@@ -91,36 +91,46 @@ class Closures:
                         if one is not None:
                             out.append((_actual(child_type, one), one))
             return out
+
         return member, frozenset(results | ({"Resource"} if is_open else set()))
 
-    def _type_test(self, operator: str, run: Closure, types: frozenset[str], type: str) -> tuple[Closure, frozenset[str]]:
+    def _type_test(
+        self, operator: str, run: Closure, types: frozenset[str], type: str
+    ) -> tuple[Closure, frozenset[str]]:
         self.schema.need_type(type)
         if operator == "is":
+
             def test(items: list[Item], root: dict) -> list[Item]:
                 found = run(items, root)
                 return (TRUE if is_a(found[0][0], type) else FALSE) if len(found) == 1 else []
+
             return test, frozenset(("boolean",))
         keep = frozenset(t for t in types if is_a(t, type)) or (
-            frozenset((type,)) if types & {*ABSTRACT, RESOLVED} else frozenset())
+            frozenset((type,)) if types & {*ABSTRACT, RESOLVED} else frozenset()
+        )
         return (lambda items, root: [item for item in run(items, root) if is_a(item[0], type)]), keep
 
-    def _binary(self, operator: str, left: tuple[Closure, frozenset[str]],
-                right: tuple[Closure, frozenset[str]]) -> tuple[Closure, frozenset[str]]:
+    def _binary(
+        self, operator: str, left: tuple[Closure, frozenset[str]], right: tuple[Closure, frozenset[str]]
+    ) -> tuple[Closure, frozenset[str]]:
         one, other = left[0], right[0]
         if operator == "|":
             return (lambda items, root: one(items, root) + other(items, root)), left[1] | right[1]
         if operator in ("=", "!="):
+
             def compare(items: list[Item], root: dict) -> list[Item]:
                 a, b = one(items, root), other(items, root)
                 if not a or not b:
                     return []
                 return TRUE if _equal(a, b) == (operator == "=") else FALSE
+
             return compare, frozenset(("boolean",))
         logic = _LOGIC[operator]
 
         def combine(items: list[Item], root: dict) -> list[Item]:
             result = logic(_truth(one(items, root)), _truth(other(items, root)))
             return [] if result is None else TRUE if result else FALSE
+
         return combine, frozenset(("boolean",))
 
     def _call(self, node: Call, types: frozenset[str]) -> tuple[Closure, frozenset[str]]:
@@ -132,8 +142,10 @@ class Closures:
             if len(node.arguments) > 1 or mentions_root(node.arguments[0]):
                 raise PathError(f"{name}() takes one condition, without %resource.")
             test, _ = self.closure(node.arguments[0], found)
+
             def where(items: list[Item], root: dict) -> list[Item]:
                 return [item for item in run(items, root) if test([item], root) == TRUE]
+
             if name == "where":
                 return where, found
             return (lambda items, root: TRUE if where(items, root) else FALSE), frozenset(("boolean",))
@@ -145,9 +157,15 @@ class Closures:
             url = string_argument(node)
             if found and all(is_primitive(type) for type in found):
                 run, _ = self.closure(shadow(node.base), types)
-            return (lambda items, root: [("Extension", e) for _, value in run(items, root) if isinstance(value, dict)
-                                         for e in value.get("extension") or () if e.get("url") == url]
-                    ), frozenset(("Extension",))
+            return (
+                lambda items, root: [
+                    ("Extension", e)
+                    for _, value in run(items, root)
+                    if isinstance(value, dict)
+                    for e in value.get("extension") or ()
+                    if e.get("url") == url
+                ]
+            ), frozenset(("Extension",))
         function = _FUNCTIONS.get(name)
         if function is None:
             raise PathError(f"The function '{name}()' is not supported in search parameters.")
@@ -176,7 +194,8 @@ def _actual(datatype: str, value: Any) -> str:
 
 def _equal(a: list[Item], b: list[Item]) -> bool:
     return len(a) == len(b) and all(
-        isinstance(x, bool) == isinstance(y, bool) and x == y for (_, x), (_, y) in zip(a, b, strict=True))
+        isinstance(x, bool) == isinstance(y, bool) and x == y for (_, x), (_, y) in zip(a, b, strict=True)
+    )
 
 
 def _truth(items: list[Item]) -> bool | None:

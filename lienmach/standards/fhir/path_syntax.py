@@ -76,9 +76,12 @@ class TypeTest:
 
 Node = Member | Call | Index | Literal | Variable | Binary | TypeTest
 
-_TOKEN = re.compile(r"""\s*(?:
+_TOKEN = re.compile(
+    r"""\s*(?:
     (?P<string>'(?:[^'\\]|\\.)*') | (?P<number>\d+(?:\.\d+)?) | (?P<name>[A-Za-z_][A-Za-z0-9_]*|`[^`]+`)
-  | (?P<variable>[%$][A-Za-z]+) | (?P<sign>!=|<=|>=|!~|[.|()\[\],=<>~+*/&{}@-]) )""", re.VERBOSE | re.DOTALL)
+  | (?P<variable>[%$][A-Za-z]+) | (?P<sign>!=|<=|>=|!~|[.|()\[\],=<>~+*/&{}@-]) )""",
+    re.VERBOSE | re.DOTALL,
+)
 # Binding strength, from loose to tight (FHIRPath 6.8).
 _STRENGTH = {"implies": 1, "or": 2, "xor": 2, "and": 3, "=": 5, "!=": 5, "|": 7, "is": 8, "as": 8}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f"}
@@ -101,7 +104,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
-            raise PathError(f"Cannot read the expression at '{text[at:at + 20].strip()}'.")
+            raise PathError(f"Cannot read the expression at '{text[at : at + 20].strip()}'.")
         kind = match.lastgroup or ""
         found.append((kind, match.group(kind)))
         at = match.end()
@@ -188,7 +191,7 @@ class _Reader:
         self.at += 1
         if not self.take("("):
             return Member(base, name)
-        arguments = []
+        arguments: list[Node] = []
         while not self.take(")"):
             if arguments:
                 self.need(",")

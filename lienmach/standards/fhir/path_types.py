@@ -15,8 +15,16 @@ if TYPE_CHECKING:
 
 ABSTRACT = ("Resource", "DomainResource")
 _QUANTITIES = frozenset(("Age", "Count", "Distance", "Duration", "MoneyQuantity", "SimpleQuantity"))
-_SPELLINGS = {"DateTime": "dateTime", "Date": "date", "String": "string", "Boolean": "boolean", "Integer": "integer",
-              "Decimal": "decimal", "Code": "code", "Uri": "uri"}
+_SPELLINGS = {
+    "DateTime": "dateTime",
+    "Date": "date",
+    "String": "string",
+    "Boolean": "boolean",
+    "Integer": "integer",
+    "Decimal": "decimal",
+    "Code": "code",
+    "Uri": "uri",
+}
 
 
 class Schema:

@@ -22,9 +22,11 @@ _ROUND = Context(prec=15)
 _EXACT = Context(prec=200)
 # UCUM's arbitrary units measure by their own procedure and are not commensurable with anything else (UCUM §24);
 # pint holds them for plain numbers, so their names are put into the key.
-_ARBITRARY = re.compile(r"\[(?:iU|IU|arb'U|USP'U|GPL'U|MPL'U|APL'U|beth'U|anti'Xa'U|todd'U|dye'U|smgy'U|bdsk'U|ka'U|knk'U|"
-                        r"mclg'U|tb'U|CCID_50|TCID_50|EID_50|PFU|FFU|CFU|IR|BAU|AU|Amb'a'1'U|PNU|Lf|D'ag'U|FEU|ELU|EU|"
-                        r"hnsf'U|HPF|LPF|S)\]")
+_ARBITRARY = re.compile(
+    r"\[(?:iU|IU|arb'U|USP'U|GPL'U|MPL'U|APL'U|beth'U|anti'Xa'U|todd'U|dye'U|smgy'U|bdsk'U|ka'U|knk'U|"
+    r"mclg'U|tb'U|CCID_50|TCID_50|EID_50|PFU|FFU|CFU|IR|BAU|AU|Amb'a'1'U|PNU|Lf|D'ag'U|FEU|ELU|EU|"
+    r"hnsf'U|HPF|LPF|S)\]"
+)
 
 _HUGE_POWER = re.compile(r"[^\d.(/][+-]?\d{3,}")  # 10*9999999 would keep a core busy for seconds
 

@@ -43,22 +43,36 @@ class Shelf:
         for resource in resources:
             rid = len(self.ids) + 1
             self.ids[rid] = resource.get("id", str(rid))
-            await self._insert(rid, STANDARD.type_number(resource["resourceType"]), index_rows.extract(
-                self.parameters, resource, tenant=1, term_seed=SEED, tz=ZONE))
+            await self._insert(
+                rid,
+                STANDARD.type_number(resource["resourceType"]),
+                index_rows.extract(self.parameters, resource, tenant=1, term_seed=SEED, tz=ZONE),
+            )
 
     async def _insert(self, rid: int, number: int, found: index_rows.IndexRows) -> None:
         await self.connection.execute(
             "insert into ix (tenant, bucket, rid, type, seq, pat, d1, updated, terms) "
-            "values (1, 0, $1, $2, $1, $3, $4, $5, $6)", rid, number, found.pat, found.d1, NOW, found.terms)
-        columns = {"str": "param, norm, exact, tok", "dat": "param, lo, hi, tok",
-                   "num": "param, unit, lo, hi, tok, lo2, hi2"}
+            "values (1, 0, $1, $2, $1, $3, $4, $5, $6)",
+            rid,
+            number,
+            found.pat,
+            found.d1,
+            NOW,
+            found.terms,
+        )
+        columns = {
+            "str": "param, norm, exact, tok",
+            "dat": "param, lo, hi, tok",
+            "num": "param, unit, lo, hi, tok, lo2, hi2",
+        }
         for table, names in columns.items():
             rows = getattr(found, table)
             marks = ", ".join(f"${n + 3}" for n in range(len(names.split(","))))
             if rows:
                 await self.connection.executemany(
                     f"insert into {table} (tenant, bucket, type, rid, {names}) values (1, 0, $1, $2, {marks})",
-                    [(number, rid, *row) for row in rows])
+                    [(number, rid, *row) for row in rows],
+                )
 
     async def find(self, resource_type: str, query: str) -> set[str]:
         asked = condition(resource_type, query, self.parameters)

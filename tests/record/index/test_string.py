@@ -16,8 +16,20 @@ def patient(name: str, human_name: dict, **more: object) -> dict:
     return {"resourceType": "Patient", "id": name, "name": [human_name], **more}
 
 
-@pytest.mark.parametrize("query", [
-    "nguyen", "Nguyễn", "NGUYỄN VĂN", "van duc", "duc", "đức", "ngu", unicodedata.normalize("NFD", "Đức"), "Nguyễn  Văn"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "nguyen",
+        "Nguyễn",
+        "NGUYỄN VĂN",
+        "van duc",
+        "duc",
+        "đức",
+        "ngu",
+        unicodedata.normalize("NFD", "Đức"),
+        "Nguyễn  Văn",
+    ],
+)
 async def test_a_name_is_found_from_any_of_its_words_on(shelf: Shelf, query: str):
     await shelf.put(patient("a", NAME), patient("b", {"text": "Trần Thử"}))
     assert await shelf.find("Patient", f"name={query}") == {"a"}
@@ -52,11 +64,32 @@ async def test_family_and_given_are_found_apart_and_together(shelf: Shelf):
 
 
 async def test_every_part_of_an_address_is_found(shelf: Shelf):
-    await shelf.put(patient("a", NAME, address=[{
-        "line": ["12 Ngõ Thử"], "district": "Đống Đa", "city": "Hà Nội", "state": "HN", "country": "VN",
-        "postalCode": "11500"}]))
-    for query in ("address=12 ngo", "address=dong da", "address=ha noi", "address=vn", "address-city=hà",
-                  "address-postalcode=115", "address-state=hn", "address-country=VN"):
+    await shelf.put(
+        patient(
+            "a",
+            NAME,
+            address=[
+                {
+                    "line": ["12 Ngõ Thử"],
+                    "district": "Đống Đa",
+                    "city": "Hà Nội",
+                    "state": "HN",
+                    "country": "VN",
+                    "postalCode": "11500",
+                }
+            ],
+        )
+    )
+    for query in (
+        "address=12 ngo",
+        "address=dong da",
+        "address=ha noi",
+        "address=vn",
+        "address-city=hà",
+        "address-postalcode=115",
+        "address-state=hn",
+        "address-country=VN",
+    ):
         assert await shelf.find("Patient", query) == {"a"}, query
     assert await shelf.find("Patient", "address-city=dong da") == set()
 

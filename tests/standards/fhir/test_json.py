@@ -156,13 +156,15 @@ def test_what_is_written_reads_the_same(value: dict) -> None:
 
 @settings(max_examples=200)
 @given(objects, st.dictionaries(keys | st.sampled_from(["versionId", "lastUpdated"]), values, max_size=4),
-       st.booleans(), st.sampled_from([None, 2, "\t"]))
-def test_splicing_keeps_all_else_of_any_resource(value: dict, meta: dict, has_meta: bool, indent: object) -> None:
+       st.booleans(), st.sampled_from([(None, None), (2, None), ("\t", None), (None, (",", ":"))]))
+def test_splicing_keeps_all_else_of_any_resource(value: dict, meta: dict, has_meta: bool, style: tuple) -> None:
     resource = {**value, "resourceType": "Patient"}
     resource.pop("meta", None)
     if has_meta:
         resource["meta"] = meta
-    text = stdlib.dumps(resource, default=float, indent=indent, ensure_ascii=bool(indent)).encode()  # type: ignore
+    indent, separators = style
+    text = stdlib.dumps(resource, default=float, indent=indent, separators=separators,
+                        ensure_ascii=bool(indent)).encode()
     expected = json.parse(text)
     expected["id"] = "a-1"
     expected["meta"] = {**expected.get("meta", {}), "versionId": "7", "lastUpdated": SPLICED["last_updated"]}

@@ -1,0 +1,116 @@
+"""Request -> page or fragment; errors -> page or fragment; and the app of all pages.
+
+A page is `async (request, actor) -> Response` under `@page(right)`. It opens its own unit of work and
+renders inside it, so that the audit rows are committed before the answer leaves:
+
+    @page("patients.read")
+    async def show(request, actor):
+        async with request.app.state.store.begin(actor) as tx:
+            ...
+            return rendering.render(request, "registration/patient.html", ...)
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from lienmach.base import errors
+from lienmach.base.actor import Actor
+from lienmach.identity import roles
+from lienmach.web import entry, failures, home, rendering, sessions
+from lienmach.web.department import Department
+from lienmach.web.headers import SecurityHeaders
+
+_log = logging.getLogger("lienmach.web")
+Page = Callable[[Request, Actor], Awaitable[Response]]
+
+
+def page(right: str) -> Callable[[Page], Callable[[Request], Awaitable[Response]]]:
+    """Open a page to those who are signed in and have this right; a changing request must prove that it was meant."""
+    if right not in roles.RIGHTS:
+        raise ValueError(f"no right named {right}")
+
+    def wrap(show: Page) -> Callable[[Request], Awaitable[Response]]:
+        @functools.wraps(show)
+        async def guarded(request: Request) -> Response:
+            session = await sessions.require(request)
+            if request.method not in ("GET", "HEAD"):
+                await sessions.check_proof(request, session)
+            if session.must_change:
+                return RedirectResponse("/password", 303)
+            actor = session.actor(sessions.address_of(request))
+            roles.check(actor, right)
+            return await show(request, actor)
+
+        guarded.right = right  # type: ignore[attr-defined]  # read by the who-may table
+        return guarded
+
+    return wrap
+
+
+def routes(departments: Sequence[Department], renderer: rendering.Renderer) -> list[Route]:
+    """All routes of the pages: the entry, the first page, static files, and each department's."""
+    return [Route("/", page("home")(home.show), name="home"), *entry.ROUTES, renderer.static.route(),
+            *(route for department in departments for route in department.routes)]
+
+
+def build(departments: Sequence[Department], *, store: Any, settings: Any) -> ASGIApp:
+    """The app of all pages. store: an open record.transaction.Store; settings: base.settings.Settings."""
+    renderer = rendering.Renderer.build(departments)
+    app = Starlette(routes=routes(departments, renderer), exception_handlers={
+        errors.Failure: _on_failure, HTTPException: _on_http, 500: _on_bug})
+    app.router.redirect_slashes = False  # a wrong address is said, not guessed
+    app.state.store, app.state.settings, app.state.renderer = store, settings, renderer
+    return SecurityHeaders(app)
+
+
+async def _on_failure(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.Failure)
+    if isinstance(error, errors.Unauthenticated):
+        return _to_entry(request, "/unlock" if isinstance(error, sessions.Locked) else "/sign-in")
+    return await _message(request, failures.of(error))
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    by_status = {404: errors.NotFound, 405: errors.NotAllowed}
+    return await _message(request, failures.of(by_status.get(error.status_code, errors.Invalid)()))
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    _log.error("page failed: %s %s: %s", request.method, _route_of(request), type(error).__name__, exc_info=error)
+    return await _message(request, failures.BUG)
+
+
+def _route_of(request: Request) -> str:
+    # The path itself may name a patient; the log gets the pattern only.
+    return getattr(request.scope.get("route"), "path", "?")
+
+
+def _to_entry(request: Request, path: str) -> Response:
+    back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if rendering.is_fragment(request) or request.method != "GET":
+        back = request.headers.get("hx-current-url", "/")
+        back = "/" + back.split("/", 3)[3] if back.count("/") > 2 else "/"
+    target = f"{path}?{urlencode({'next': back}, quote_via=quote)}" if back != "/" else path
+    if rendering.is_fragment(request):
+        return Response(status_code=401, headers={"HX-Redirect": target})
+    return RedirectResponse(target, 303)
+
+
+async def _message(request: Request, failure: failures.Sentence) -> Response:
+    if failure.status < 500:  # the frame shows who is here; when something is broken, it asks for nothing more
+        await sessions.find(request)
+    return rendering.render(request, "web/message.html", block="body" if rendering.is_fragment(request) else "",
+                            status=failure.status, headers=failure.headers, failure=failure)

@@ -1,0 +1,91 @@
+// Keys, lists, menus and the proof on htmx requests. Everything here is a convenience: pages work without it.
+(() => {
+  "use strict";
+  const one = (selector, from = document) => from.querySelector(selector);
+  const isTyping = (target) => target.closest("input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable]");
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    const proof = one("meta[name=csrf]");
+    if (proof) event.detail.headers["X-CSRF-Token"] = proof.content;
+  });
+
+  // A dropped line is said in words; the server's own errors arrive as fragments.
+  document.addEventListener("htmx:sendError", () => {
+    const box = one("#offline");
+    if (box) box.hidden = false;
+  });
+  document.addEventListener("htmx:afterOnLoad", () => {
+    const box = one("#offline");
+    if (box) box.hidden = true;
+  });
+
+  function goFind() {
+    const box = one("[data-find]");
+    if (box) { box.focus(); box.select(); return; }
+    const link = one("[data-key='F2']");
+    if (link) location.assign(link.href);
+  }
+
+  const items = (list) => [...list.querySelectorAll("a[data-item]")];
+
+  function move(event) {
+    const box = event.target.closest("[data-list-for]");
+    const list = box ? document.getElementById(box.dataset.listFor) : event.target.closest("[data-list]");
+    if (!list) return;
+    const all = items(list);
+    if (!all.length) return;
+    const at = all.indexOf(document.activeElement);
+    let next = null;
+    if (event.key === "ArrowDown") next = all[Math.min(at + 1, all.length - 1)];
+    else if (event.key === "ArrowUp") next = at <= 0 ? one(`[data-list-for='${list.id}']`) || all[0] : all[at - 1];
+    else if (!box && event.key === "Home") next = all[0];
+    else if (!box && event.key === "End") next = all[all.length - 1];
+    if (next) { event.preventDefault(); next.focus(); }
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const open = one("dialog[open]");
+    if (event.key === "F2" || (event.key.toLowerCase() === "k" && event.ctrlKey)) { event.preventDefault(); goFind(); return; }
+    if (event.key === "?" && !isTyping(event.target) && !open) { event.preventDefault(); one("#keys")?.showModal(); return; }
+    if (event.key === "Escape" && !open) {
+      const menu = one("details[open].menu");
+      if (menu) { menu.open = false; one("summary", menu).focus(); return; }
+      const back = one("[data-escape]");
+      if (back && !isTyping(event.target)) back.click();
+      return;
+    }
+    if (event.altKey && /^[1-9]$/.test(event.key)) {
+      const tab = document.querySelectorAll(".tabs a")[Number(event.key) - 1];
+      if (tab) { event.preventDefault(); tab.click(); }
+      return;
+    }
+    if (/^F\d+$/.test(event.key)) {
+      const target = one(`[data-key='${event.key}']`);
+      if (target) { event.preventDefault(); target.click(); }
+      return;
+    }
+    move(event);
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) window.print();
+    if (event.target.closest("[data-keys]")) one("#keys")?.showModal();
+    if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
+    const menu = one("details[open].menu");
+    if (menu && !menu.contains(event.target)) menu.open = false;
+    // On a wide screen an entry opens beside the list; elsewhere, and with Ctrl, it is an ordinary link.
+    const link = event.target.closest("a[data-beside]");
+    const side = link && document.getElementById(link.dataset.beside);
+    if (side && !event.ctrlKey && !event.metaKey && !event.shiftKey && matchMedia("(min-width: 70rem)").matches) {
+      event.preventDefault();
+      document.querySelectorAll("a[data-beside][aria-current]").forEach((other) => other.removeAttribute("aria-current"));
+      link.setAttribute("aria-current", "true");
+      htmx.ajax("GET", link.href, { target: side, swap: "innerHTML" });
+    }
+  });
+
+  // Leaving the desk: the lock comes by itself before the server's idle end would.
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+  });
+})();
