@@ -75,9 +75,11 @@ def database() -> Iterator[Database]:
         )
         yield one
     finally:
-        cluster.stop()
-        postgres.destroy(settings)
-        shutil.rmtree(home, ignore_errors=True)
+        try:
+            cluster.stop()
+        finally:
+            postgres.destroy(settings)
+            shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture

@@ -105,6 +105,8 @@ async def _audited(store: Store, actor: Actor, request: Request, work: Work) -> 
 def route(store: Store, request: Request) -> tuple[str, Work]:
     """(name of the interaction, its function). Raises errors.NotFound, NotAllowed."""
     parts, method = request.parts, "GET" if request.method == "HEAD" else request.method
+    if any("\0" in part for part in parts):  # PostgreSQL has no such text, and others may share the statement
+        raise errors.NotFound("The path holds a NUL character, which no id has.", code="value")
     if not parts or parts[0].startswith("_") or parts[0] == "metadata":
         return _system(parts, method)
     kind = parts[0]

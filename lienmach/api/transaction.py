@@ -269,7 +269,9 @@ async def _batch_entry(store: Store, actor: Actor, request: Request, step: Step,
     try:
         if step.method == "PATCH":
             stream = io.BytesIO(_patch_text(step))
-        _, work = route(store, one)
+        name, work = route(store, one)
+        if name == "transaction":
+            raise errors.Invalid("An entry of a batch is not itself a batch or a transaction.", expression="request.url")
         answer = await work(store, actor, one)
     except errors.Failure as failure:
         return _failed(failure)

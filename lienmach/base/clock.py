@@ -17,4 +17,4 @@ Clock = Callable[[], datetime]
 
 def to_instant(moment: datetime) -> str:
     """Write an aware datetime as a FHIR instant with milliseconds and Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

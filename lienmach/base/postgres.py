@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -34,6 +35,7 @@ class Cluster:
     place: Place
     child: subprocess.Popen[bytes] | None = None
     lock: processes.Lock | None = None
+    company: processes.Company | None = None
     options: dict[str, str] = field(default_factory=dict)
 
     def url(self, role: str, database: str = "lienmach") -> str:
@@ -55,9 +57,17 @@ class Cluster:
         disk.make_room_to_start(self.settings, self.place)
         self.child = postgres_process.launch(self.place)
 
-    def stop(self) -> None:
-        """Stop the database if this process started it, and give the lock back. Safe to call twice."""
+    def stop(self, *, after_others: bool = False) -> None:
+        """Stop the database if this process started it, and give the lock back. Safe to call twice.
+
+        after_others: let commands that attached to it meanwhile finish first.
+        """
+        if self.company is not None:
+            self.company.leave()
+            self.company = None
         if self.child is not None:
+            if after_others:
+                _wait_for_others(self.settings)
             self.child.poll()
             postgres_process.end(self.place, FAST_STOP_SECONDS)
             self.child.wait()
@@ -96,7 +106,7 @@ def start(settings: Settings, *, options: dict[str, str] | None = None) -> Clust
     except BaseException:
         lock.release()
         raise
-    return Cluster(settings, place, child, lock, options or {})
+    return Cluster(settings, place, child=child, lock=lock, options=options or {})
 
 
 def attach(settings: Settings) -> Cluster | None:
@@ -104,7 +114,9 @@ def attach(settings: Settings) -> Cluster | None:
     place = postgres_place.find(settings)
     if place is None or not postgres_process.is_ready(place):
         return None
-    return Cluster(settings, place)
+    company = processes.Company(settings.home / "users")
+    company.join()
+    return Cluster(settings, place, company=company)
 
 
 def destroy(settings: Settings) -> None:
@@ -115,6 +127,17 @@ def destroy(settings: Settings) -> None:
         shutil.rmtree(place.sockets, ignore_errors=True)
         shutil.rmtree(place.folder, ignore_errors=True)
         Path(settings.home / "database").unlink(missing_ok=True)
+
+
+def _wait_for_others(settings: Settings) -> None:
+    company = processes.Company(settings.home / "users")
+    told = False
+    while not company.is_over():
+        if not told:
+            log.info("Other commands still use this database; it is stopped after them")
+            told = True
+        time.sleep(0.1)
+    company.leave()
 
 
 def _clear(settings: Settings, place: Place) -> None:

@@ -65,6 +65,31 @@ def running_in(folder: Path) -> list[int]:
     return found
 
 
+class Company:
+    """A file that those who use something hold in common, and that its owner waits to have alone."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def join(self) -> None:
+        """Be among the users until `leave` or death."""
+        fcntl.flock(self._file, fcntl.LOCK_SH)
+
+    def is_over(self) -> bool:
+        """Whether no other process is among the users."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def leave(self) -> None:
+        """Be no user any more; safe to call twice."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
 class Lock:
     """An exclusive lock on a file, held by this process until `release` or death."""
 

@@ -24,7 +24,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
         done = asyncio.run(node.bring_up_to_date(settings, cluster, dry_run=args.dry_run))
     finally:
         if cluster is not None:
-            cluster.stop()
+            cluster.stop(after_others=True)
     for label in done:
         print(f"{'would run' if args.dry_run else 'ran'} {label}")
     if not done:

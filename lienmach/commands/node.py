@@ -56,7 +56,7 @@ async def attached(settings: Settings) -> AsyncIterator[Node]:
             await pool.close()
     finally:
         if cluster is not None:
-            cluster.stop()
+            cluster.stop(after_others=True)
 
 
 def with_urls(settings: Settings, cluster: postgres.Cluster) -> Settings:

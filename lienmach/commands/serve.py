@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import os
 import signal
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import uvicorn
 
 log = logging.getLogger(__name__)
+
+HEAD_BYTES_MAX = 192 * 1024  # request line and headers; the longest query is 64 KB
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +49,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     watch = disk.watch(settings, postgres_place.find(settings))
     config = uvicorn.Config(
         app.build(settings, database_url=settings.database_url, watch=watch, works=not args.no_jobs),
-        loop="uvloop", http="httptools", ws="none", lifespan="on", access_log=False, log_config=None,
+        loop="uvloop", http=protocol(), ws="none", lifespan="on", access_log=False, log_config=None,
         server_header=False, date_header=True, proxy_headers=False, timeout_keep_alive=65,
         timeout_graceful_shutdown=settings.stop_seconds, backlog=1024, **_certificate(settings),
     )  # fmt: skip
@@ -95,6 +98,34 @@ def _certificate(settings: Settings) -> dict[str, Any]:
 
     chain, key = tls.certificate(settings)
     return {"ssl_certfile": str(chain), "ssl_keyfile": str(key)}
+
+
+def protocol() -> type[asyncio.Protocol]:
+    """uvicorn's HTTP protocol, which itself takes in a head of any length, with an end to it: 431."""
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    class Protocol(HttpToolsProtocol):
+        in_head = True
+        head_bytes = 0
+
+        def on_message_begin(self) -> None:
+            self.in_head, self.head_bytes = True, 0
+            super().on_message_begin()
+
+        def on_headers_complete(self) -> None:
+            self.in_head = False
+            super().on_headers_complete()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.in_head:
+                self.head_bytes += len(data)
+                if self.head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+                    self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n"
+                                         b"connection: close\r\n\r\n")
+                    self.transport.close()
+
+    return Protocol
 
 
 def _server(config: uvicorn.Config, ready_fd: int | None) -> uvicorn.Server:

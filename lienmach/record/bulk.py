@@ -20,7 +20,7 @@ from typing import Any
 
 from lienmach.base import clock, errors, ids
 from lienmach.base.actor import Actor
-from lienmach.record import access, write
+from lienmach.record import access, references, write
 from lienmach.record.change import Mark, Stored
 from lienmach.record.points import Key, Point
 from lienmach.record.transaction import Store, Transaction
@@ -139,24 +139,33 @@ async def load(store: Store, actor: Actor, items: Iterable[Item | Group], *,
     return report
 
 
-def batches(items: Iterable[Item | Group]) -> Iterator[tuple[list[Group], set[bytes]]]:
-    """Groups gathered up to BATCH_RESOURCES and BATCH_BYTES, with their names; no name twice in a batch.
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A group with the names of its items. is_linked: its items may point to each other's fullUrl."""
+
+    items: Group
+    names: list[bytes]
+    is_linked: bool
+
+
+def batches(items: Iterable[Item | Group]) -> Iterator[tuple[list[Named], set[bytes]]]:
+    """Groups gathered up to BATCH_RESOURCES and BATCH_BYTES, with all their names; no name twice in a batch.
 
     A group that is bigger is a batch of its own.
     """
-    batch: list[Group] = []
+    batch: list[Named] = []
     names: set[bytes] = set()
     count = size = 0
     for one in items:
         group: Group = (one,) if isinstance(one, Item) else one
-        weight = sum(len(item.body) for item in group)
-        own = {name_of(item.source, item.full_url) for item in group}
+        own = [name_of(item.source, item.full_url) for item in group]
+        weight = sum([len(item.body) for item in group])
         full = count + len(group) > BATCH_RESOURCES or size + weight > BATCH_BYTES
-        if batch and (full or not own.isdisjoint(names)):
+        if batch and (full or not names.isdisjoint(own)):
             yield batch, names
             batch, names, count, size = [], set(), 0, 0
-        batch.append(group)
-        names |= own
+        batch.append(Named(group, own, group is one))
+        names.update(own)
         count += len(group)
         size += weight
     if batch:
@@ -170,7 +179,7 @@ class _Outcome:
     refusals: list[Refusal]
 
 
-async def store_batch(store: Store, actor: Actor, batch: list[Group]) -> _Outcome:
+async def store_batch(store: Store, actor: Actor, batch: list[Named]) -> _Outcome:
     """One batch in one unit of work; prepared anew if others changed what it relied on."""
 
     async def work(tx: Transaction) -> _Outcome:
@@ -189,7 +198,7 @@ class _Batch:
         self.points: dict[Key, Point] = {}
         self.since_pause = 0
 
-    async def take(self, batch: list[Group]) -> _Outcome:
+    async def take(self, batch: list[Named]) -> _Outcome:
         await self._read_marks(batch)
         planned = [self._plan(group) for group in batch]
         await self._read_points(planned)
@@ -197,7 +206,7 @@ class _Batch:
             await self._store(one)
         if self.tx.changes:
             self.tx.access.note("batch")
-        self.outcome.items = sum(len(group) for group in batch)
+        self.outcome.items = sum(len(group.items) for group in batch)
         return self.outcome
 
     async def _pause(self) -> None:
@@ -207,23 +216,23 @@ class _Batch:
             self.since_pause = 0
             await asyncio.sleep(0)
 
-    async def _read_marks(self, batch: list[Group]) -> None:
-        names = [name_of(item.source, item.full_url) for group in batch for item in group]
+    async def _read_marks(self, batch: list[Named]) -> None:
+        names = [name for group in batch for name in group.names]
         name = self.tx.definitions.type_name
         for row in await self.tx.fetch(_MARKS, self.tx.tenant.number, names):
             self.marks[row["name"]] = (row["body"], name(row["type"]), row["id"])
 
-    def _plan(self, group: Group) -> _Planned:
+    def _plan(self, group: Named) -> _Planned:
         """Decide the id of each item, and what its links become."""
         planned = _Planned([])
         mapping: dict[str, str] = {}
-        for item in group:
-            name, digest = name_of(item.source, item.full_url), hash_of(item.body)
+        for item, name in zip(group.items, group.names, strict=True):
+            digest = hash_of(item.body)
             known = self.marks.get(name)
             kept = known is not None and known[1] == item.type and item.id in (None, known[2])
             step = _Step(item, name, digest, known[2] if known is not None and kept else item.id or ids.new_id(),
                          is_new=not kept and item.id is None, body=item.body)
-            if len(group) > 1 and item.full_url:
+            if group.is_linked and item.full_url:
                 if item.full_url in mapping:
                     planned.failures.append((item, errors.Invalid(
                         f"Two entries have the fullUrl {item.full_url[:120]}.", expression="fullUrl")))
@@ -251,6 +260,11 @@ class _Batch:
         if value.get("resourceType") != kind:
             raise errors.Invalid(f"This is announced as {kind}, the body is a {str(value.get('resourceType'))[:80]}.",
                                  expression="resourceType")
+        if group.rewrite is not None and b'"urn:' in step.body:
+            for path, reference in references.literal(value, kind):
+                if reference.startswith("urn:"):
+                    raise errors.Invalid(f"{reference[:120]} is the fullUrl of no entry of this bundle.",
+                                         code="not-found", expression=path)
         if not step.is_new:
             write.check_id(step.id)
         return value
@@ -269,14 +283,12 @@ class _Batch:
                 row["body"])
 
     async def _store(self, group: _Planned) -> None:
-        tx = self.tx
-        kept = _Kept(tx)
-        report = Report()
+        kept = _Kept(self.tx)
+        report = self.outcome.report
+        counted = [(report.there, item.type) for item in group.there]
         marks: dict[bytes, Mark] = {}
-        for item in group.there:
-            report.there[item.type] += 1
         for step in group.steps:
-            if any(item is step.item for item, _ in group.failures):
+            if group.failures and any(item is step.item for item, _ in group.failures):
                 continue
             await self._pause()
             try:
@@ -286,14 +298,15 @@ class _Batch:
             except errors.Failure as failure:
                 group.failures.append((step.item, failure))
                 continue
-            counted = report.there if stored is None else report.created if stored.op == "C" else report.changed
-            counted[step.item.type] += 1
+            where = report.there if stored is None else report.created if stored.op == "C" else report.changed
+            counted.append((where, step.item.type))
         if group.failures:
             kept.restore()
             self._refuse(group)
-        else:
-            self.outcome.report.add(report)
-            tx.marks.update(marks)
+            return
+        self.tx.marks.update(marks)
+        for where, kind in counted:
+            where[kind] += 1
 
     async def _write(self, step: _Step, value: dict[str, Any], marks: dict[bytes, Mark]) -> Stored | None:
         """Collect one version; None if the record has exactly this already."""

@@ -18,6 +18,7 @@ from typing import Any
 import asyncpg
 
 from lienmach.base.jobs import Job, Taken
+from lienmach.record import tenants
 from lienmach.record.index import custom
 from lienmach.record.index import rows as index_rows
 from lienmach.record.index.parameters import Building, Parameters
@@ -55,6 +56,9 @@ async def watch(store: Store) -> None:
         try:
             for row in await store.pool.fetch("select * from reindex_changes($1)", since):
                 since = max(since, row["changed_at"])
+                if row["tenant"] not in store.tenants:  # added by another process
+                    async with store.pool.acquire() as connection:
+                        store.tenants = await tenants.load_all(connection)
                 tenant = store.tenants.get(row["tenant"])
                 if tenant is not None:
                     await refresh(store, tenant)

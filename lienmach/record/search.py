@@ -109,8 +109,14 @@ async def search(tx: Any, resource_type: str | None, params: Params, *, compartm
 
 
 async def search_ids(tx: Any, resource_type: str, params: Params, limit: int = 2) -> list[Match]:
-    """Up to `limit` matches without their bodies, for conditional interactions; strict, and shows nothing."""
+    """Up to `limit` matches without their bodies, for conditional interactions; strict, and shows nothing.
+
+    Raises as `search`, and errors.Invalid where nothing but result parameters or empty values are asked for.
+    """
     asked = await _understand(tx, resource_type, params, None, lenient=False)
+    query = asked.query
+    if not (query.criteria or query.ids or query.updated or query.lists):
+        raise errors.Invalid("A condition needs at least one search parameter with a value.")  # or it means everything
     found = []
     for one in asked.plans:
         statement = plan.ids(tx, replace(one, limit=limit))

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -303,3 +304,16 @@ def test_the_log_of_the_database_quotes_no_value(node: Settings) -> None:
     cluster.stop()
     words = cluster.place.log.read_text()
     assert "ready to accept connections" in words and "Nguy" not in words
+
+
+def test_a_command_that_started_the_database_stops_it_after_those_that_attached(node: Settings) -> None:
+    cluster = postgres.start(node)
+    beside = postgres.attach(node)
+    assert beside is not None
+    stopping = threading.Thread(target=cluster.stop, kwargs={"after_others": True})
+    stopping.start()
+    assert _ask(beside, "select 1") == 1
+    assert stopping.is_alive() and cluster.is_alive()
+    beside.stop()
+    stopping.join(20)
+    assert not stopping.is_alive() and not cluster.is_alive()

@@ -39,6 +39,19 @@ def test_every_setting_has_its_heading() -> None:
     assert not missing, source.report("docs/reference/settings.md lacks:", missing)
 
 
+def test_settings_that_pages_name_exist() -> None:
+    known = {PREFIX + one.name.upper() for one in dataclasses.fields(Settings)}
+    wrong = sorted(
+        {
+            f"{page.name}: {name}"
+            for page in markdown.pages()
+            for name in re.findall(rf"{PREFIX}[A-Z_]+", page.text)
+            if name not in known
+        }
+    )
+    assert not wrong, source.report("There are no such settings:", wrong)
+
+
 def test_every_setting_does_something() -> None:
     used = {
         node.attr
@@ -288,3 +301,11 @@ def test_the_glossary_has_its_words() -> None:
     words = [row.split("|")[1].strip().lower() for row in rows]
     double = sorted({word for word in words if words.count(word) > 1})
     assert not double, source.report("These stand twice in the glossary:", double)
+
+
+def test_ci_runs_what_people_run() -> None:
+    lines = (source.ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    commands = [line.strip() for line in lines if line.strip() and not line.startswith(("#", "set ", "cd "))]
+    assert commands == ["make check", "make test"], (
+        ".ci/run has no step of its own: put it behind make check or make test"
+    )

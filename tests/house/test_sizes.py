@@ -88,3 +88,16 @@ def test_every_module_takes_annotations_as_text() -> None:
         )
     ]
     assert not wrong, source.report("Write `from __future__ import annotations` below the docstring:", wrong)
+
+
+def test_public_functions_say_what_they_take_and_give() -> None:
+    wrong = []
+    for module in source.modules().values():
+        for node in ast.walk(module.tree):
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or node.name.startswith("_"):
+                continue
+            taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            bare = [one.arg for one in taken if one.annotation is None and one.arg not in ("self", "cls")]
+            if bare or node.returns is None:
+                wrong.append(f"{module.file}:{node.lineno} {node.name}" + (f": {', '.join(bare)}" if bare else ""))
+    assert not wrong, source.report("Annotate every parameter and the answer of a public function:", wrong)

@@ -112,6 +112,13 @@ async def test_links_of_a_group_point_to_the_ids_that_were_given(store, system):
     assert json.loads(body)["subject"] == {"reference": f"Patient/{new_id}"}
 
 
+async def test_a_link_to_nobody_in_the_group_refuses_the_group(store, system):
+    refusals = []
+    group = [Item("b.json", "urn:uuid:b", WEIGHT % b"urn:uuid:a", "Observation")]
+    assert (await bulk.load(store, system, [group], refuse=refusals.append)).refused == 1
+    assert refusals[0].failure.issues[0].expression == "Observation.subject.reference"
+
+
 async def test_a_later_addition_to_a_group_points_to_what_was_taken_before(store, system):
     group = [Item("b.json", "urn:uuid:a", PATIENT, "Patient")]
     group.append(Item("b.json", "urn:uuid:b", WEIGHT % b"urn:uuid:a", "Observation"))

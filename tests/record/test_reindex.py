@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -47,6 +48,13 @@ async def found(store: Store, actor: Actor, query: str, kind: str = "Patient") -
     name, _, value = query.partition("=")
     async with store.begin(actor) as tx:
         page = await search.search(tx, kind, [(name, value)])
+        return {one.id for one in page.matches}
+
+
+async def every(store: Store, actor: Actor, query: str) -> set[str]:
+    name, _, value = query.partition("=")
+    async with store.begin(actor) as tx:
+        page = await search.search(tx, "Patient", [(name, value), ("_count", "1000")])
         return {one.id for one in page.matches}
 
 
@@ -103,22 +111,23 @@ async def test_a_parameter_in_building_is_refused_with_its_progress(store: Store
         await found(store, system, "nickname=ti")
 
 
-async def test_what_is_written_while_the_index_is_built_is_found_too(store: Store, system: Actor):
-    """A process that has not noticed the parameter writes during the walk; the second walk takes it in."""
+async def test_what_is_written_while_the_index_is_built_is_found_too(
+    store: Store, system: Actor, monkeypatch: pytest.MonkeyPatch
+):
+    """Another process, which has not noticed the parameter yet, writes during the walk."""
+    monkeypatch.setattr(reindex, "BATCH", 5)
     await reindex.load_customs(store)
+    other = await Store.open(store.limits, store.pool, store.definitions)
+    before = await put(store, system, *(patient(f"Tí {number}") for number in range(60)))
     (added,) = await put(store, system, parameter())
-    built = reindex._Build(store, store.tenants[1], added, reindex.custom.definition_of(parameter()))
-    wanted = await reindex._wanted(store, store.tenants[1], added)
-    assert await reindex._announce(store, store.tenants[1], added, wanted)
-    async with store.pool.acquire() as connection:
-        start = await built._begin(connection)
-        (late,) = await put(store, system, patient("Tí"))  # `store` still has the standard parameters only
-        await reindex.refresh(store, store.tenants[1])
-        built = reindex._Build(store, store.tenants[1], added, reindex.custom.definition_of(parameter()))
-        while not await built._catch_up(connection, start):
-            pass
-    await reindex.refresh(store, store.tenants[1])
-    assert await found(store, system, "nickname=ti") == {late}
+    building = asyncio.create_task(build(store, added))
+    meanwhile = []
+    for number in range(12):
+        meanwhile += await put(other, system, patient(f"Tí mới {number}"))
+    assert not building.done(), "the walk must still be running for this test to say something"
+    await building
+    await other.close()
+    assert await every(store, system, "nickname=ti") == {*before, *meanwhile}
 
 
 async def test_a_changed_expression_forgets_what_the_old_one_found(store: Store, system: Actor):
@@ -184,7 +193,7 @@ async def test_a_process_that_watches_learns_of_a_parameter_that_another_built(
 ):
     monkeypatch.setattr(reindex, "WATCH_SECONDS", 0.01)
     other = await Store.open(store.limits, store.pool, store.definitions)
-    task = reindex.asyncio.create_task(reindex.watch(other))
+    task = asyncio.create_task(reindex.watch(other))
     try:
         await reindex.load_customs(store)
         (added,) = await put(store, system, parameter())
@@ -192,7 +201,7 @@ async def test_a_process_that_watches_learns_of_a_parameter_that_another_built(
         for _ in range(500):
             if 1 in other.custom_parameters and not other.custom_parameters[1].building:
                 break
-            await reindex.asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)
         assert await found(other, system, "nickname=ti") == set()
     finally:
         task.cancel()

@@ -15,14 +15,13 @@ from lienmach.record.index import date, quantity, reference, string, token, valu
 from lienmach.record.index import number as numbers
 from lienmach.record.index.condition import Condition, SearchContext, Side, Sql
 from lienmach.record.index.terms import term
+from lienmach.record.index.writing import Write, Writing
 from lienmach.standards.fhir.folding import compose
 from lienmach.standards.fhir.path import Item, Key, Path
 
 if TYPE_CHECKING:
     from lienmach.record.index.parameter import Parameter
-    from lienmach.record.index.rows import Writing
 
-Write = Callable[[Any, "Writing"], None]
 Find = Callable[[Any, dict], list[Item]]
 _PAIRS = ("token", "reference")
 _WORDS_MAX = 100  # on each side of a pair; thousands of codings in both would make millions of pairs

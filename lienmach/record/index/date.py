@@ -1,7 +1,7 @@
 """Date parameters: every value is a range of instants, low edge in, high edge out (FHIR R4 search.html#date).
 
 A row of `dat` is [lo, hi). A missing edge of a Period is `dates.EARLIEST` or `LATEST`. Of a Timing only the outer
-count. Times without offset are times of the tenant's zone.
+limits count. Times without offset are times of the tenant's zone.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from lienmach.record.index import values
 from lienmach.record.index.condition import Condition, SearchContext, Side
+from lienmach.record.index.writing import Write, Writing
 from lienmach.standards.fhir import dates
 
 if TYPE_CHECKING:
     from lienmach.record.index.parameter import Parameter
-    from lienmach.record.index.rows import Writing
 
-Write = Callable[[Any, "Writing"], None]
 Range = tuple[datetime, datetime]
 Bounds = tuple[datetime | None, datetime | None]
 

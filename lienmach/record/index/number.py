@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from lienmach.record.index import values
 from lienmach.record.index.condition import Condition, SearchContext, Side
+from lienmach.record.index.writing import Write, Writing
 
 if TYPE_CHECKING:
     from lienmach.record.index.parameter import Parameter
-    from lienmach.record.index.rows import Writing
 
-Write = Callable[[Any, "Writing"], None]
 LOWEST, HIGHEST = Decimal("-Infinity"), Decimal("Infinity")
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
 _NUMBER = re.compile(r"[+-]?(\d{1,60})(\.\d{1,60})?([eE][+-]?\d{1,2})?", re.ASCII)

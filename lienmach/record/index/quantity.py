@@ -8,7 +8,6 @@ text, so that `5.4||mg` finds it. Both edges are in; a comparator `<` in the res
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -18,13 +17,12 @@ from lienmach.record.index import values
 from lienmach.record.index.condition import Condition, SearchContext, Side, Sql
 from lienmach.record.index.number import HIGHEST, LOWEST, to_decimal
 from lienmach.record.index.terms import term
+from lienmach.record.index.writing import Write, Writing
 from lienmach.standards.fhir import units
 
 if TYPE_CHECKING:
     from lienmach.record.index.parameter import Parameter
-    from lienmach.record.index.rows import Writing
 
-Write = Callable[[Any, "Writing"], None]
 Row = tuple[int, Decimal, Decimal, Decimal, Decimal]
 """(unit, lo, hi, lo2, hi2)"""
 

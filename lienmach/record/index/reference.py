@@ -8,19 +8,17 @@ our own base url, and the other way round.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from lienmach.record.index import values
 from lienmach.record.index.condition import Condition, SearchContext
 from lienmach.record.index.terms import term, term_of
+from lienmach.record.index.writing import Write, Writing
 
 if TYPE_CHECKING:
     from lienmach.record.index.parameter import Parameter
-    from lienmach.record.index.rows import Writing
 
-Write = Callable[[Any, "Writing"], None]
 _URLS = frozenset(("canonical", "uri", "url", "oid", "uuid"))
 
 

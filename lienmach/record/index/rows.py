@@ -16,10 +16,11 @@ from typing import Any
 from lienmach.record import subject
 from lienmach.record.index import private, terms
 from lienmach.record.index.parameters import KINDS, Parameter, Parameters
+from lienmach.record.index.writing import Writing
 from lienmach.standards.fhir.path import Branch, Compute, Keep, Key
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-Write = Callable[[Any, "Writing"], None]
+Write = Callable[[Any, Writing], None]
 
 
 @dataclass(slots=True)
@@ -39,21 +40,6 @@ class IndexRows:
     num: list[tuple[int, int, Decimal, Decimal, int | None, Decimal | None, Decimal | None]] = field(
         default_factory=list
     )
-
-
-class Writing:
-    """What the writers of index/<kind>.py fill while one resource is walked, and what they need to know."""
-
-    __slots__ = ("dat", "num", "post", "primary", "resource", "seed", "str", "terms", "tz")
-
-    def __init__(self, resource: dict, seed: int, tz: tzinfo) -> None:
-        self.resource, self.seed, self.tz = resource, seed, tz
-        self.terms: list[int] = []
-        self.post: list[int] = []
-        self.str: list[tuple] = []
-        self.dat: list[tuple] = []
-        self.num: list[tuple] = []
-        self.primary: list[tuple[int, datetime]] = []
 
 
 def extract(parameters: Parameters, resource: dict, *, tenant: int, term_seed: int, tz: tzinfo) -> IndexRows:

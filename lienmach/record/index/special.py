@@ -7,19 +7,17 @@ A row of `num` has the latitude in `lo`, `hi` and the longitude in `lo2`, `hi2`,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from lienmach.record.index import number as numbers
 from lienmach.record.index import values
 from lienmach.record.index.condition import Condition, SearchContext, Side, Sql
+from lienmach.record.index.writing import Write, Writing
 
 if TYPE_CHECKING:
     from lienmach.record.index.parameter import Parameter
-    from lienmach.record.index.rows import Writing
 
-Write = Callable[[Any, "Writing"], None]
 _KM_PER_DEGREE = 111.195
 _EARTH_DIAMETER_KM = 2 * 6371.0088
 _KM_PER_UNIT = {"": 1.0, "km": 1.0, "m": 0.001, "[mi_us]": 1.609347, "[mi_i]": 1.609344}

@@ -7,18 +7,16 @@ people are called by the last word; tails have an empty `exact`, so that `:exact
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lienmach.record.index import values
 from lienmach.record.index.condition import Condition, SearchContext, Side, Sql
+from lienmach.record.index.writing import Write, Writing
 from lienmach.standards.fhir.folding import compose, fold
 
 if TYPE_CHECKING:
     from lienmach.record.index.parameter import Parameter
-    from lienmach.record.index.rows import Writing
 
-Write = Callable[[Any, "Writing"], None]
 NORM_LENGTH_MAX = 400  # a key of a btree must stay under 2,704 bytes; `:contains` sees only this much
 _CACHED_LENGTH_MAX = 200
 _TAILS_MAX = 12

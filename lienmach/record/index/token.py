@@ -9,19 +9,17 @@ Texts and displays go to `str` for `:text`. Type codes of identifiers go to term
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from lienmach.record.index import string, values
 from lienmach.record.index.condition import Condition, SearchContext
 from lienmach.record.index.terms import term, term_of
+from lienmach.record.index.writing import Write, Writing
 
 if TYPE_CHECKING:
     from lienmach.record.index.parameter import Parameter
-    from lienmach.record.index.rows import Writing
 
-Write = Callable[[Any, "Writing"], None]
 _PLAIN = frozenset(
     (
         "code",

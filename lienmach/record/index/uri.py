@@ -6,19 +6,17 @@ ancestors of the query value. Urns have no ancestors. A canonical url is also fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from lienmach.record.index import values
 from lienmach.record.index.condition import Condition, SearchContext
 from lienmach.record.index.terms import term, term_of
+from lienmach.record.index.writing import Write, Writing
 
 if TYPE_CHECKING:
     from lienmach.record.index.parameter import Parameter
-    from lienmach.record.index.rows import Writing
 
-Write = Callable[[Any, "Writing"], None]
 _SEGMENTS_MAX = 20
 
 

@@ -24,6 +24,11 @@ BOM = b"\xef\xbb\xbf"
 _KEY = re.compile(rb'[ \t\r\n]*"((?:[^"\\]|\\.)*)"[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
 _COLON = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _EMPTY = re.compile(rb"\{[ \t\r\n]*\}")
+_HEAD = re.compile(
+    rb'([ \t\r\n]*\{[ \t\r\n]*"resourceType"[ \t\r\n]*:[ \t\r\n]*"[A-Za-z]+")'
+    rb'(?:[ \t\r\n]*,[ \t\r\n]*"id"[ \t\r\n]*:[ \t\r\n]*("[A-Za-z0-9\-.]*"))?'
+    rb'([ \t\r\n]*,[ \t\r\n]*"meta"[ \t\r\n]*:[ \t\r\n]*\{)?')
+_BRACE = re.compile(rb"[ \t\r\n]*\}")
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -68,6 +73,31 @@ def parse_list(data: bytes, *, depth_max: int = DEPTH_MAX, bytes_max: int = BYTE
 def _read(data: bytes, depth_max: int, bytes_max: int) -> Any:
     if len(data) > bytes_max:
         raise TooLong(f"The body has {len(data)} bytes; the limit is {bytes_max}.")
+    value = _read_quickly(data)
+    if value is None:
+        return _read_slowly(data, depth_max)
+    # So few brackets cannot nest too deep, whatever stands in strings; most resources stop here.
+    if data.count(b"{") + data.count(b"[") > depth_max:
+        check_depth(value, depth_max)
+    return value
+
+
+def _read_quickly(data: bytes) -> Any:
+    """What `_read_slowly` gives, at a fifth of its cost, or None where only that can tell what it is or what is wrong.
+
+    This decoder keeps the last of two equal keys without a word. Written again, the value then has fewer quotation
+    marks than `data`: without `\\u` escapes every string has as many when it is written as when it was read.
+    """
+    if b"\\u" in data or _TOO_MANY_DIGITS in data.translate(_AS_ZEROS):
+        return None
+    try:
+        value = _quick_decoder.decode(data)
+        return value if _encoder.encode(value).count(b'"') == data.count(b'"') else None
+    except (ValueError, OverflowError, RecursionError):  # msgspec's errors and ours are ValueErrors
+        return None
+
+
+def _read_slowly(data: bytes, depth_max: int) -> Any:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as problem:
@@ -108,9 +138,12 @@ def splice(data: bytes, *, id: str, version_id: str | int, last_updated: str) ->
     """
     if data.startswith(BOM):
         data = data[3:]
-    places = _places(data, ("id", "meta"))
     version = b'"%b"' % str(version_id).encode()
     updated = b'"%b"' % last_updated.encode()
+    quick = _splice_head(data, dump(id), b'"versionId":' + version + b',"lastUpdated":' + updated)
+    if quick is not None:
+        return quick
+    places = _places(data, ("id", "meta"))
     edits = []
     added = b""
     if "id" in places:
@@ -129,6 +162,30 @@ def splice(data: bytes, *, id: str, version_id: str | int, last_updated: str) ->
         end = behind[1]
         edits.append((end, end, added))
     return replace(data, edits)
+
+
+def _splice_head(data: bytes, written_id: bytes, own: bytes) -> bytes | None:
+    """`splice` where id and meta stand right behind resourceType or nowhere, as almost everybody writes; else None.
+
+    own: the two members that go into meta. `parse` has seen to it that no key stands twice.
+    """
+    m = _HEAD.match(data)
+    if m is None or b"\\u" in data:
+        return None
+    behind_type, behind_id, in_meta = m.end(1), m.end(2), m.end(3)
+    if (behind_id < 0 and b'"id"' in data) or (in_meta < 0 and b'"meta"' in data):
+        return None
+    if in_meta < 0:
+        added = (b"" if behind_id >= 0 else b',"id":' + written_id) + b',"meta":{' + own + b"}"
+        if behind_id < 0:
+            return data[:behind_type] + added + data[behind_type:]
+        return data[:behind_type] + added + data[behind_type:m.start(2)] + written_id + data[behind_id:]
+    if b'"versionId"' in data or b'"lastUpdated"' in data:
+        return None
+    rest = b"" if _BRACE.match(data, in_meta) else b","
+    if behind_id < 0:
+        return (data[:behind_type] + b',"id":' + written_id + data[behind_type:in_meta] + own + rest + data[in_meta:])
+    return data[:m.start(2)] + written_id + data[behind_id:in_meta] + own + rest + data[in_meta:]
 
 
 def replace(data: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
@@ -283,6 +340,11 @@ def _constant(text: str) -> None:
 
 _decode: Callable[[str], Any] = json.JSONDecoder(
     object_pairs_hook=_unique, parse_float=_decimal, parse_int=_integer, parse_constant=_constant).decode
+
+
+_AS_ZEROS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+_TOO_MANY_DIGITS = b"0" * (NUMBER_CHARACTERS_MAX + 1)
+_quick_decoder = msgspec.json.Decoder(float_hook=_decimal)
 
 
 def _check_characters(value: Any, path: str = "") -> None:

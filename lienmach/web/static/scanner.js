@@ -3,15 +3,16 @@
 // can be read again. Outside a text field the scan opens the find page; in the find box it fills the field `raw`.
 (() => {
   "use strict";
-  const GAP_MS = 60, LENGTH_MIN = 8, LENGTH_MAX = 2000, MEAN_MS = 45;
+  const GAP_MS = 120, LENGTH_MIN = 8, LENGTH_MAX = 2000, MEAN_MS = 45;
   const shifted = { Digit1: "!", Digit2: "@", Digit3: "#", Digit4: "$", Digit5: "%", Digit6: "^", Digit7: "&", Digit8: "*", Digit9: "(", Digit0: ")",
     Minus: "_", Equal: "+", BracketLeft: "{", BracketRight: "}", Backslash: "|", Semicolon: ":", Quote: '"', Comma: "<", Period: ">", Slash: "?", Backquote: "~" };
   const plain = { Minus: "-", Equal: "=", BracketLeft: "[", BracketRight: "]", Backslash: "\\", Semicolon: ";", Quote: "'", Comma: ",", Period: ".", Slash: "/", Backquote: "`", Space: " " };
   let burst = "", began = 0, last = 0;
 
   function charOf(event) {
-    const code = event.code;
+    const code = event.code, key = event.key;
     if (event.ctrlKey || event.altKey || event.metaKey) return "";
+    if (key.length === 1 && (shifted[code] === key || plain[code] === key || (code.startsWith("Key") && code[3] === key.toUpperCase()))) return key;
     if (/^Key[A-Z]$/.test(code)) return event.shiftKey !== event.getModifierState("CapsLock") ? code[3] : code[3].toLowerCase();
     if (/^Digit\d$/.test(code)) return event.shiftKey ? shifted[code] : code[5];
     if (/^Numpad\d$/.test(code)) return code[6];
@@ -19,7 +20,8 @@
   }
 
   function take() {
-    const isScan = burst.length >= LENGTH_MIN && (last - began) / burst.length < MEAN_MS;
+    const mean = (last - began) / burst.length, bars = burst.split("|").length - 1;
+    const isScan = burst.length >= LENGTH_MIN && (mean < MEAN_MS || (bars >= 3 && mean < GAP_MS));
     const text = isScan ? burst : "";
     burst = "";
     return text;
