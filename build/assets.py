@@ -24,14 +24,12 @@ DECIDING = ("package.json", "package-lock.json", ".npmrc", "build/assets.py", "b
 
 FILES = {
     "htmx.org/dist/htmx.min.js": "htmx.min.js",
-    "bootstrap/dist/css/bootstrap.min.css": "bootstrap.min.css",
-    "@zxing/library/umd/index.min.js": "zxing.min.js",
 }
 FONT = "@fontsource/be-vietnam-pro/files/be-vietnam-pro-{subset}-{weight}-normal.woff2"
 FONT_SUBSETS = ("vietnamese", "latin-ext", "latin")
-FONT_WEIGHTS = (400, 500, 600, 700)
+FONT_WEIGHTS = (400, 600)
 LICENCES = {
-    "htmx.org": "htmx.LICENSE", "bootstrap": "bootstrap.LICENSE", "@zxing/library": "zxing.LICENSE",
+    "htmx.org": "htmx.LICENSE",
     "@fontsource/be-vietnam-pro": "fonts/LICENSE",
 }  # fmt: skip
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
 
+from lienmach.api import exchange
 from lienmach.api.exchange import Answer, Request
 from lienmach.base import clock, errors, ids
 from lienmach.record.change import Stored
@@ -15,6 +16,8 @@ from lienmach.standards.fhir import json as fhir_json
 from lienmach.standards.fhir import outcome
 
 _JSON = (b"content-type", b"application/fhir+json; charset=utf-8")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _JSON_TYPES = frozenset(["application/fhir+json", "application/json", "text/json", "application/json+fhir", "json",
                          "application/json-patch+json", "*/*", "application/*", ""])
 
@@ -33,10 +36,10 @@ def check_format(request: Request) -> None:
         raise errors.NotAcceptable(f"Accept: {accept[:80]} is not spoken here; ask for application/fhir+json.")
 
 
-def finish(request: Request, answer: Answer) -> Answer:
+async def finish(request: Request, answer: Answer) -> Answer:
     """Lay the body out for eyes if `_pretty=true`; digits and order stay."""
     if answer.body and request.param("_pretty") == "true":
-        answer.body = msgspec.json.format(answer.body, indent=2) + b"\n"
+        answer.body = await exchange.aside(len(answer.body), lambda: msgspec.json.format(answer.body, indent=2) + b"\n")
     return answer
 
 
@@ -55,7 +58,8 @@ def of_stored(request: Request, stored: Stored, *, body: bytes | None = None) ->
 def _is_fresh(request: Request, stored: Stored) -> bool:
     known = request.header(b"if-none-match")
     if known:
-        return known.strip() == "*" or etag(stored.version_id).decode() in [one.strip() for one in known.split(",")]
+        mine = etag(stored.version_id).decode()  # compared weakly (RFC 9110 8.8.3.2): W/ or not is the same
+        return known.strip() == "*" or mine[2:] in [one.strip().removeprefix("W/") for one in known.split(",")]
     since = request.header(b"if-modified-since")
     if since:
         try:
@@ -101,6 +105,12 @@ def of_failure(failure: errors.Failure) -> Answer:
     return Answer(failure.status, outcome.write(failure.issues), headers)
 
 
+def of_fault() -> Answer:
+    """500: what we did not foresee."""
+    return Answer(500, outcome.write([errors.Issue(
+        "fatal", "exception", "This is our fault, not yours; it is in this node's log.")]), [_JSON])
+
+
 def bundle(kind: str, *, links: list[tuple[str, str]], entries: list[bytes], total: int | None = None) -> bytes:
     """A Bundle around entries that are bytes already; nothing in them is written again."""
     head: dict[str, Any] = {
@@ -137,4 +147,7 @@ def history_entry(base_url: str, stored: Stored) -> bytes:
 
 
 def _http_date(moment: datetime) -> bytes:
-    return format_datetime(moment.astimezone(UTC), usegmt=True).encode()
+    """An HTTP date (RFC 9110 5.6.7); four times as fast as email.utils, and every answer carries one."""
+    at = moment.astimezone(UTC)
+    return (f"{_DAYS[at.weekday()]}, {at.day:02d} {_MONTHS[at.month]} {at.year:04d} "
+            f"{at.hour:02d}:{at.minute:02d}:{at.second:02d} GMT").encode()

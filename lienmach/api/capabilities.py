@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import metadata as package_metadata
 from typing import Any
 
+from lienmach.api import tokens
 from lienmach.api.exchange import Answer, Request
 from lienmach.base import clock, errors
 from lienmach.record.index.parameters import Parameter, Parameters
@@ -16,16 +17,20 @@ _RESULT_PARAMETERS = (
     ("_id", "token"), ("_lastUpdated", "date"), ("_list", "reference"), ("_has", "special"))
 
 
-def metadata(store: Store, request: Request) -> Answer:
-    """The CapabilityStatement; the same for everyone, without a token."""
+async def metadata(store: Store, request: Request) -> Answer:
+    """The CapabilityStatement, for everyone; a good token adds the search parameters of its own tenant."""
     if request.param("mode") not in (None, "full", "normative"):
         raise errors.Invalid("metadata takes mode=full or normative.")
-    body = fhir_json.dump(statement(store, request.base_url))
+    try:
+        parameters = store.parameters_of((await tokens.actor_of(store, request)).tenant)
+    except errors.Unauthenticated:
+        parameters = store.standard_parameters
+    body = fhir_json.dump(statement(store, request.base_url, parameters))
     return Answer(200, body, [(b"content-type", b"application/fhir+json; charset=utf-8")])
 
 
-def statement(store: Store, base_url: str) -> dict[str, Any]:
-    parameters = store.standard_parameters
+def statement(store: Store, base_url: str, parameters: Parameters) -> dict[str, Any]:
+    """parameters: what to list; those that are still being built are left out."""
     return {
         "resourceType": "CapabilityStatement", "status": "active", "date": clock.to_instant(clock.now())[:10],
         "kind": "instance", "fhirVersion": "4.0.1", "format": ["application/fhir+json", "json"],
@@ -45,7 +50,7 @@ def statement(store: Store, base_url: str) -> dict[str, Any]:
 
 
 def _resource(kind: str, parameters: Parameters) -> dict[str, Any]:
-    found: dict[str, Parameter] = parameters.of(kind)
+    found: dict[str, Parameter] = {code: one for code, one in parameters.of(kind).items() if one.building is None}
     guarded = kind == "AuditEvent"
     codes = [code for code in _INTERACTIONS if not (guarded and code in ("update", "patch", "delete"))]
     includes = [f"{kind}:{code}" for code, one in sorted(found.items()) if one.kind == "reference"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import zlib
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 _GZIP_BYTES_MIN = 1400  # below one packet compression only costs
 _GZIP_LEVEL = 1
+_BIG_BYTES = 256 * 1024  # above this, packing or laying out takes milliseconds
 
 
 @dataclass(slots=True)
@@ -128,6 +130,11 @@ def read_params(raw: bytes) -> list[tuple[str, str]]:
     return pairs
 
 
+async def aside(size: int, work: Callable[[], bytes]) -> bytes:
+    """Work over so many bytes: a lot of them in a thread, for it would hold up everybody else."""
+    return await asyncio.to_thread(work) if size > _BIG_BYTES else work()
+
+
 @dataclass(slots=True)
 class Answer:
     """What is sent. headers: lower-case names."""
@@ -139,7 +146,8 @@ class Answer:
     async def send(self, request: Request | None, send: Send) -> None:
         body, headers = self.body, [(b"cache-control", b"no-store"), *self.headers]
         if len(body) >= _GZIP_BYTES_MIN and request is not None and "gzip" in request.header(b"accept-encoding"):
-            body = gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0)
+            whole = body
+            body = await aside(len(whole), lambda: gzip.compress(whole, compresslevel=_GZIP_LEVEL, mtime=0))
             headers.append((b"content-encoding", b"gzip"))
             headers.append((b"vary", b"accept-encoding"))
         headers.append((b"content-length", b"%d" % len(body)))

@@ -41,7 +41,7 @@ async def apply(tx: Transaction, resource_type: str, resource_id: str, text: byt
     Raises errors.Invalid (a patch that cannot be read or applied), Unprocessable (its result is not valid).
     """
     access.check(tx, "update", resource_type)
-    current = await read.read(tx, resource_type, resource_id)
+    current = await read.current(tx, resource_type, resource_id)
     try:
         operations = fhir_json.parse_list(text)
         changed = patch.apply(write.parse(tx, current.body), operations)
@@ -50,4 +50,4 @@ async def apply(tx: Transaction, resource_type: str, resource_id: str, text: byt
     except fhir_json.JsonError as problem:
         raise errors.Malformed(str(problem)) from None
     return await write.update(tx, resource_type, resource_id, fhir_json.dump(changed), if_match=if_match,
-                              resource=changed)
+                              resource=changed, point=current)

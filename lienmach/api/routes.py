@@ -17,16 +17,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
-
-import asyncpg
 
 from lienmach.api import (
     answers,
     capabilities,
     create,
     delete,
+    failures,
     history,
     patch,
     read,
@@ -36,15 +34,13 @@ from lienmach.api import (
     update,
 )
 from lienmach.api.exchange import Answer, Receive, Request, Send
+from lienmach.api.failures import Work
 from lienmach.base import errors, metrics
 from lienmach.base.actor import Actor
-from lienmach.record import committer
 from lienmach.record.transaction import Store
-from lienmach.standards.fhir import outcome
 
 _log = logging.getLogger(__name__)
 _COMPARTMENTS = frozenset(["Patient", "Encounter", "Practitioner", "RelatedPerson", "Device"])
-Work = Callable[[Store, Actor, Request], Awaitable[Answer]]
 
 
 class FhirDoor:
@@ -65,41 +61,18 @@ class FhirDoor:
             name, work = route(self.store, request)
             answers.check_format(request)
             if name == "capabilities":
-                answer = capabilities.metadata(self.store, request)
+                answer = await capabilities.metadata(self.store, request)
             else:
                 actor = await tokens.actor_of(self.store, request)
-                answer = await _audited(self.store, actor, request, work)
-            answer = answers.finish(request, answer)
-        except errors.Failure as failure:
-            answer = answers.of_failure(failure)
-        except asyncpg.QueryCanceledError:
-            answer = answers.of_failure(errors.TooLarge("This took longer than the limit; narrow what you ask for."))
-        except committer.Changed:
-            answer = answers.of_failure(errors.Conflict("Others keep changing this; read it again and try once more."))
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError,
-                ConnectionError, OSError) as failure:
-            _log.warning("the database went away during %s: %s", name, type(failure).__name__)
-            answer = answers.of_failure(errors.Unavailable("The database is restarting; try again in a moment."))
-        except Exception:
-            _log.exception("%s failed in a way that it should not", name)
-            answer = Answer(500, outcome.write([errors.Issue(
-                "fatal", "exception", "This is our fault, not yours; it is in this node's log.")]),
-                [(b"content-type", b"application/fhir+json; charset=utf-8")])
-        metrics.ANSWERS.labels(name, scope["method"], str(answer.status)).inc()
-        metrics.ANSWER_SECONDS.labels(name).observe(time.perf_counter() - started)
+                answer = await failures.run(self.store, actor, request, work)
+            answer = await answers.finish(request, answer)
+        except Exception as error:
+            failure = failures.of(error)
+            if failure is None:
+                _log.exception("%s failed in a way that it should not", name)
+            answer = answers.of_fault() if failure is None else answers.of_failure(failure)
+        metrics.count_answer(name, scope["method"], answer.status, time.perf_counter() - started)
         await answer.send(request, send)
-
-
-async def _audited(store: Store, actor: Actor, request: Request, work: Work) -> Answer:
-    """Run the interaction; what was refused is told to the audit too, for it is what an auditor looks for."""
-    try:
-        return await work(store, actor, request)
-    except errors.Refused:
-        async with store.begin(actor) as tx:
-            kind = {"GET": "read", "HEAD": "read", "POST": "create", "PUT": "update", "PATCH": "patch"}
-            tx.access.note(kind.get(request.method, "delete"), what="/".join(request.parts[:2])[:100], outcome="4",
-                           request_id=request.header(b"x-request-id"))
-        raise
 
 
 def route(store: Store, request: Request) -> tuple[str, Work]:

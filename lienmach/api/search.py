@@ -8,6 +8,7 @@ from lienmach.api import answers, subsets
 from lienmach.api.exchange import Answer, Request, read_params
 from lienmach.base import errors
 from lienmach.base.actor import Actor
+from lienmach.base.errors import Issue
 from lienmach.record import search
 from lienmach.record.transaction import Store, Transaction
 from lienmach.standards.fhir import outcome
@@ -34,7 +35,6 @@ async def answer(tx: Transaction, base_url: str, resource_type: str | None, para
     """The searchset Bundle within a unit of work that the caller commits."""
     path = "/".join([*(compartment or ()), *([resource_type] if resource_type else ["*"] if compartment else [])])
     kind = "search-type" if resource_type else "search-system"
-    tx.access.note(kind, query=f"{path}?{urlencode(params)}"[:4000], request_id=request_id)
     page = await search.search(tx, resource_type, params, compartment=compartment,
                                handling="lenient" if handling == "lenient" else "strict")
     entries: list[bytes] = []
@@ -43,13 +43,18 @@ async def answer(tx: Transaction, base_url: str, resource_type: str | None, para
         if page.query.summary is not None or page.query.elements:
             body = subsets.cut(tx.definitions, body, page.query.summary, page.query.elements)
         entries.append(answers.search_entry(base_url, stored.type, stored.id, body, mode))
-    if page.issues:
-        entries.append(b'{"resource":%b,"search":{"mode":"outcome"}}' % outcome.write(page.issues))
+    total, issues = page.total, page.issues
+    if page.total_is_floor:  # only an estimate may be less than the truth, and says so
+        total = total if page.query.total == "estimate" else None
+        issues = [*issues, Issue("information", "informational", f"More than {page.total} match; they were not counted.")]
+    if issues:
+        entries.append(b'{"resource":%b,"search":{"mode":"outcome"}}' % outcome.write(issues))
     url = f"{base_url}/{quote(path, safe='/*')}"
     self_text = urlencode(page.self_params)
+    tx.access.note(kind, query=f"{path}?{self_text}"[:4000], request_id=request_id)
     links = [("self", url + (f"?{self_text}" if self_text else ""))]
     if page.next_cursor is not None:
         kept = [(name, value) for name, value in page.self_params if name != "_page"]
         links.append(("next", f"{url}?{urlencode([*kept, ('_page', page.next_cursor)])}"))
-    body = answers.bundle("searchset", links=links, entries=entries, total=page.total)
+    body = answers.bundle("searchset", links=links, entries=entries, total=total)
     return Answer(200, body, [(b"content-type", b"application/fhir+json; charset=utf-8")])

@@ -13,10 +13,11 @@ import binascii
 import io
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from lienmach.api import answers, bodies, patch, search, steps
+from lienmach.api import answers, bodies, failures, patch, search, steps
 from lienmach.api.exchange import Answer, Request, read_params
 from lienmach.api.steps import Step
 from lienmach.base import clock, errors, ids
@@ -29,6 +30,7 @@ from lienmach.standards.fhir import json as fhir_json
 
 _BIG_BYTES = 256 * 1024  # above this, taking a body apart would hold up everybody else
 _ISSUES_MAX = 100
+_TOO_LARGE = "The answers of this bundle together are larger than a body may be; ask for less at once."
 Route = Callable[[Store, Request], tuple[str, Callable[[Store, Actor, Request], Awaitable[Answer]]]]
 
 
@@ -40,9 +42,10 @@ async def bundle(store: Store, actor: Actor, request: Request, route: Route) -> 
     if parts.envelope.get("resourceType") != "Bundle" or kind not in ("transaction", "batch"):
         raise errors.Invalid("The root of this server takes a Bundle of type transaction or batch.",
                              expression="Bundle.type")
-    found = steps.read(store, parts, batch=kind == "batch", base_url=request.base_url)
+    read_steps = partial(steps.read, store, parts, batch=kind == "batch", base_url=request.base_url)
+    found = await asyncio.to_thread(read_steps) if len(body) > _BIG_BYTES else read_steps()
     if kind == "batch":
-        entries = [await _batch_entry(store, actor, request, step, route) for step in found]
+        entries = await _batch(store, actor, request, found, route)
     else:
         entries = await store.run(actor, lambda tx: run(tx, found, request.base_url, request_id=request.header(
             b"x-request-id"), representation=request.prefers("return") == "representation"))
@@ -76,10 +79,13 @@ async def run(tx: Transaction, found: list[Step], base_url: str, *, representati
     await _link(tx, found)
     results: dict[int, bytes] = {}
     problems: list[errors.Issue] = []
-    status = errors.Unprocessable
-    for step in sorted(found, key=lambda one: (steps.ORDER[one.method], one.waits)):
+    size = 0
+    for step in sorted(found, key=_turn):
         try:
             results[step.index] = await _do(tx, step, base_url, representation)
+            size += len(results[step.index])
+            if size > tx.store.limits.body_bytes_max:
+                raise errors.TooLarge(_TOO_LARGE)
         except errors.Failure as failure:
             issues = [steps.inside(step, issue) for issue in failure.issues]
             if not isinstance(failure, errors.Unprocessable):
@@ -90,9 +96,16 @@ async def run(tx: Transaction, found: list[Step], base_url: str, *, representati
         if step.index % 20 == 19:
             await asyncio.sleep(0)
     if problems:
-        raise status(issues=problems[:_ISSUES_MAX])
+        raise errors.Unprocessable(issues=problems[:_ISSUES_MAX])
     tx.access.note("transaction", request_id=request_id)
     return [results[index] for index in range(len(found))]
+
+
+def _turn(step: Step) -> tuple[int, bool, int]:
+    """DELETE, then what is written, then GET; of the writes those last that refer to something by a condition."""
+    order = steps.ORDER[step.method]
+    is_written = steps.ORDER["DELETE"] < order < steps.ORDER["GET"]
+    return steps.ORDER["POST"] if is_written else order, step.waits, order
 
 
 async def _name(tx: Transaction, found: list[Step]) -> None:
@@ -114,6 +127,8 @@ async def _name(tx: Transaction, found: list[Step]) -> None:
         step.id = known
         if condition and known is not None:
             same[(step.type, condition)] = known
+    number = tx.definitions.type_number
+    tx.promised.update((number(step.type), step.id) for step in found if step.id and step.method in ("POST", "PUT"))
 
 
 def _claimed_id(step: Step) -> str | None:
@@ -125,7 +140,12 @@ def _claimed_id(step: Step) -> str | None:
 
 
 def _refuse_doubles(found: list[Step]) -> None:
-    """One resource must not be written twice in a transaction (http.html#transaction)."""
+    """One resource must not be written twice in a transaction, nor found and deleted (http.html#transaction)."""
+    gone = {(step.type, step.id): step.index for step in found if step.method == "DELETE"}
+    for step in found:
+        if step.method == "POST" and step.exists and (step.type, step.id) in gone:
+            raise errors.Invalid(f"Entry {gone[step.type, step.id]} deletes what entry {step.index} finds by its "
+                                 "ifNoneExist.", expression=f"Bundle.entry[{step.index}]")
     seen: dict[tuple[str, str], int] = {}
     for step in found:
         if step.method == "GET" or step.id is None or (step.method == "POST" and step.exists):
@@ -204,6 +224,8 @@ async def _do(tx: Transaction, step: Step, base_url: str, representation: bool) 
             return _written(replace(stored, op="U"), representation)
         return _written(await write.create(tx, step.resource, type_expected=step.type, resource_id=step.id,
                                            resource=step.value), representation)
+    if step.query and not step.exists:
+        await conditional.check_free(tx, step.type, step.id)
     if step.value.get("id") is None and step.query:
         step.value["id"] = step.id
     return _written(await write.update(tx, step.type, step.id, step.resource, if_match=step.if_match,
@@ -212,7 +234,10 @@ async def _do(tx: Transaction, step: Step, base_url: str, representation: bool) 
 
 def _patch_text(step: Step) -> bytes:
     """JSON Patch travels in a Binary (http.html#patch)."""
-    value = fhir_json.parse(step.resource or b"{}")
+    try:
+        value = fhir_json.parse(step.resource or b"{}")
+    except fhir_json.JsonError as problem:
+        raise errors.Malformed(str(problem)) from None
     if value.get("resourceType") != "Binary" or value.get("contentType") != patch.CONTENT_TYPE:
         raise errors.Invalid(f"PATCH in a bundle takes a Binary with contentType {patch.CONTENT_TYPE}.")
     try:
@@ -248,6 +273,19 @@ def _entry(response: dict[str, Any], resource: bytes = b"") -> bytes:
     return b"{" + head + b'"response":' + fhir_json.dump(response) + b"}"
 
 
+async def _batch(store: Store, actor: Actor, request: Request, found: list[Step], route: Route) -> list[bytes]:
+    """The entries one after the other; those that come when the answer is full already are not run."""
+    entries: list[bytes] = []
+    size = 0
+    for step in found:
+        if size > request.limits.body_bytes_max:
+            entries.append(_failed(errors.TooLarge(_TOO_LARGE)))
+            continue
+        entries.append(await _batch_entry(store, actor, request, step, route))
+        size += len(entries[-1])
+    return entries
+
+
 async def _batch_entry(store: Store, actor: Actor, request: Request, step: Step, route: Route) -> bytes:
     """One entry of a batch is one exchange of its own, with its own commit and its own audit event."""
     if step.failure is not None:
@@ -272,7 +310,7 @@ async def _batch_entry(store: Store, actor: Actor, request: Request, step: Step,
         name, work = route(store, one)
         if name == "transaction":
             raise errors.Invalid("An entry of a batch is not itself a batch or a transaction.", expression="request.url")
-        answer = await work(store, actor, one)
+        answer = await failures.run(store, actor, one, work)
     except errors.Failure as failure:
         return _failed(failure)
     sent = dict(answer.headers)

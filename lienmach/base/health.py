@@ -42,7 +42,7 @@ async def ready(pool: asyncpg.Pool, watch: Watch) -> Readiness:
             metrics.JOBS_WAITING.labels(row["kind"]).set(row["waiting"])
             metrics.JOBS_DEAD.labels(row["kind"]).set(row["dead"])
             metrics.JOBS_OLDEST_SECONDS.labels(row["kind"]).set(row["oldest_seconds"])
-    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
         parts["database"] = {"state": "away"}
     space = watch.look()
     parts["disk"] = {"state": space.state, "free_mb": space.free_mb, "reserve": space.reserve}

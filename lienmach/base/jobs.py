@@ -127,7 +127,7 @@ class Worker:
                     swept = loop.time()
                     await self.pool.execute("select job_sweep($1)", _KEEP_DAYS)
                 taken = await self.run_once()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
                 log.warning("The job worker lost the database (%s) and tries again", type(error).__name__)
             if taken < BATCH and not self._stopping:
                 try:

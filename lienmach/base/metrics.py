@@ -7,6 +7,7 @@ PROMETHEUS_MULTIPROC_DIR, where the client library adds the processes up. Labels
 
 from __future__ import annotations
 
+import functools
 import os
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
@@ -42,6 +43,18 @@ DISK_STATE = Gauge(
     "lienmach_disk_state", "0 ok, 1 low, 2 full: writes are refused.", registry=REGISTRY, multiprocess_mode="max"
 )
 READY = Gauge("lienmach_ready", "1 if every part that is needed answers.", registry=REGISTRY, multiprocess_mode="min")
+
+
+@functools.lru_cache(maxsize=4096)
+def _answers(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    return ANSWERS.labels(route, method, str(status)), ANSWER_SECONDS.labels(route)
+
+
+def count_answer(route: str, method: str, status: int, seconds: float) -> None:
+    """One answer of a route (its name or pattern, never its ids)."""
+    counter, histogram = _answers(route, method, status)
+    counter.inc()
+    histogram.observe(seconds)
 
 
 def text() -> bytes:

@@ -64,12 +64,15 @@ class Report:
         shown = "" if budget is None else f"   budget {budget:g}"
         print(f"  {' ' if within is None else '✓' if within else '✗'} {title:34} {value:8.2f} {unit}{shown}", flush=True)
 
-    def growth(self, patients: int, p50s: dict[str, float], first: dict[str, float]) -> None:
-        """p50 in ms of each search at this size, and its ratio to the first size."""
-        self.figures["growth"][str(patients)] = {name: round(value, 3) for name, value in p50s.items()}
-        words = "   ".join(f"{name.removeprefix('search_')} {value:6.2f} ms ×{value / first[name]:.2f}"
-                           for name, value in p50s.items())
-        print(f"    {patients:>7,} patients   {words}", flush=True)
+    def growth(self, patients: int, found: dict[str, tuple[float, float]],
+               first: dict[str, tuple[float, float]]) -> None:
+        """p50 and CPU in ms of each search at this size, and their ratios to the first size."""
+        self.figures["growth"][str(patients)] = {
+            name: {"p50_ms": round(p50, 3), "cpu_ms": round(cpu, 3)} for name, (p50, cpu) in found.items()}
+        print(f"    {patients:>7,} patients   load {load()[0]}", flush=True)
+        for name, (p50, cpu) in found.items():
+            print(f"        {name.removeprefix('search_'):20} p50 {p50:7.2f} ms ×{p50 / first[name][0]:.2f}   "
+                  f"CPU {cpu:7.3f} ms ×{cpu / first[name][1]:.2f}", flush=True)
 
     def save(self, path: Path) -> None:
         self.figures["machine"]["load_after"] = load()

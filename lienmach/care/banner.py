@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from lienmach.care import person_draft
@@ -138,10 +139,19 @@ def _weight(observation: dict[str, Any] | None, said: int) -> str:
     quantity = _dict((observation or {}).get("valueQuantity"))
     if "value" not in quantity:
         return ("Chưa cân", "Not weighed")[said]
-    value = str(quantity["value"])
+    value = _rounded(quantity["value"])
     value = value if said else value.replace(".", ",")
     on = formats.write_date(_text((observation or {}).get("effectiveDateTime"))[:10])
     return f"{value} {_text(quantity.get('unit')) or _text(quantity.get('code'))}" + (f" ({on})" if on else "")
+
+
+def _rounded(value: Any) -> str:
+    """A weight with the digits that a scale shows: one behind the point; as it is if it is no number."""
+    try:
+        number = round(Decimal(str(value)), 1)
+    except (InvalidOperation, ValueError):
+        return str(value)
+    return f"{number:f}".removesuffix(".0")
 
 
 def _alerts(patient: dict[str, Any], said: int) -> tuple[str, ...]:

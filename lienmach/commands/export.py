@@ -136,7 +136,7 @@ class Output:
     def _is_single(self) -> bool:
         return self.name == "stdout" or self._to.name.endswith((".ndjson", ".ndjson.gz"))
 
-    def _made(self, path: Path) -> IO[bytes]:
+    def _made(self, path: Path) -> Any:
         path.parent.mkdir(parents=True, exist_ok=True)
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # patient data: for the owner's eyes
         raw = os.fdopen(number, "wb")

@@ -10,10 +10,9 @@ from dataclasses import replace
 
 from lienmach.api import steps, transaction
 from lienmach.api.steps import Step
-from lienmach.base import errors
 from lienmach.base.actor import Actor
 from lienmach.commands.import_reading import Execution
-from lienmach.record import bulk, subject
+from lienmach.record import marks, subject
 from lienmach.record.bulk import Report
 from lienmach.record.transaction import Store, Transaction
 from lienmach.standards.fhir import bundles, links
@@ -21,7 +20,6 @@ from lienmach.standards.fhir import json as fhir_json
 
 _LOCATION = re.compile(rb'"location":"([A-Za-z]+)/([A-Za-z0-9\-.]+)/_history/([0-9]+)"')
 _WHOLE = "the whole Bundle"
-_MARKS = "select name, body, type, id from import_mark where tenant = $1 and name = any($2::bytea[])"
 
 
 async def execute(store: Store, actor: Actor, one: Execution) -> Report:
@@ -35,23 +33,24 @@ async def execute(store: Store, actor: Actor, one: Execution) -> Report:
 
 async def _run(tx: Transaction, one: Execution, found: list[Step]) -> Report:
     report = Report()
-    names = {step.index: bulk.name_of(one.file.source, _name(one, step)) for step in found}
-    whole = bulk.name_of(one.file.source, f"{_WHOLE} {one.line} {one.entry}")
-    marks = {row["name"]: row for row in await tx.fetch(_MARKS, tx.tenant.number, [*names.values(), whole])}
-    if whole in marks and marks[whole]["body"] == one.digest:
+    names = {step.index: marks.name_of(one.file.source, _name(one, step)) for step in found}
+    whole = marks.name_of(one.file.source, f"{_WHOLE} {one.line} {one.entry}")
+    known = await marks.find(tx, [*names.values(), whole])
+    if whole in known and known[whole].digest == one.digest:
         report.there.update(step.type for step in found if step.resource is not None)
         return report
+    marks.expect_none(tx, [name for name in (*names.values(), whole) if name not in known])
     left, mapping = [], {}
     for step in found:
-        mark = marks.get(names[step.index])
+        mark = known.get(names[step.index])
         if mark is None or step.method not in ("POST", "PUT"):
             left.append(step)
             continue
-        mapping[step.full_url] = f"{step.type}/{mark['id']}"
-        if mark["body"] == bulk.hash_of(step.resource or b""):
+        mapping[step.full_url] = f"{step.type}/{mark.id}"
+        if mark.digest == marks.hash_of(step.resource or b""):
             report.there[step.type] += 1
         else:
-            left.append(_as_update(step, mark["id"]))
+            left.append(_as_update(step, mark.id))
     rewrite = links.rewriter(tx.definitions, mapping)
     ready = [replace(step, index=index, resource=rewrite(step.resource) if step.resource else None)
              for index, step in enumerate(left)]
@@ -66,7 +65,7 @@ async def _run(tx: Transaction, one: Execution, found: list[Step]) -> Report:
 def _name(one: Execution, step: Step) -> str:
     if step.full_url:
         return step.full_url
-    return f"{one.line} {step.index if one.entry is None else one.entry} {bulk.hash_of(step.resource or b'').hex()}"
+    return f"{one.line} {step.index if one.entry is None else one.entry} {marks.hash_of(step.resource or b'').hex()}"
 
 
 def _as_update(step: Step, resource_id: str) -> Step:
@@ -93,4 +92,4 @@ def _remember(tx: Transaction, report: Report, step: Step, name: bytes, answer: 
     counted = report.there if change is None else report.created if change.op == "C" else report.changed
     counted[kind] += 1
     bucket = subject.bucket_of(resource_id) if change is None else change.bucket
-    tx.marks[name] = (bucket, number, name, bulk.hash_of(step.resource or b""), resource_id)
+    tx.marks[name] = (bucket, number, name, marks.hash_of(step.resource or b""), resource_id)

@@ -29,7 +29,7 @@ from typing import IO, Any
 import msgspec
 
 from lienmach.base import errors
-from lienmach.record import bulk
+from lienmach.record import marks
 from lienmach.record.bulk import Item
 from lienmach.standards.fhir import bundles, links
 from lienmach.standards.fhir import json as fhir_json
@@ -196,13 +196,13 @@ class Reader:
             if not waits and all(_is_plain(entry) for entry in parts.entries):
                 yield [_sent(file, entry, index) for index, entry in enumerate(parts.entries)]
             else:
-                yield Execution(file, line, parts, bulk.hash_of(data))
+                yield Execution(file, line, parts, marks.hash_of(data))
         elif kind == "batch":
             for index, entry in enumerate(parts.entries):
                 if _is_plain(entry) and not _CONDITIONAL_REFERENCE.search(entry.resource or b""):
                     yield _sent(file, entry, index)
                 else:
-                    yield Execution(file, line, parts, bulk.hash_of(data), index)
+                    yield Execution(file, line, parts, marks.hash_of(data), index)
         else:
             yield from self._contents(file, parts, line)
             if kind in ("document", "message"):
@@ -211,7 +211,7 @@ class Reader:
     def _contents(self, file: File, parts: bundles.Parts, line: int) -> Iterator[Piece]:
         """The entries of a Bundle that is no request: each under its own id."""
         is_history = parts.envelope.get("type") == "history"
-        found = []
+        found: list[tuple[int, bundles.Entry, _Head | None]] = []
         mapping = {}
         for index, entry in enumerate(parts.entries):
             if entry.resource is None:
@@ -231,10 +231,10 @@ class Reader:
         for index, entry, known in reversed(found) if is_history else found:
             if known is None:
                 single = bundles.Parts({**parts.envelope, "type": "transaction"}, [entry])
-                yield Execution(file, line, single, bulk.hash_of(repr(entry.other).encode()), index)
+                yield Execution(file, line, single, marks.hash_of(repr(entry.other).encode()), index)
                 continue
             try:
-                body = rewrite(entry.resource)
+                body = rewrite(entry.resource or b"")
             except fhir_json.JsonError as problem:
                 yield Unreadable(file, line, errors.Malformed(str(problem), expression=f"Bundle.entry[{index}]"))
                 continue
@@ -273,7 +273,7 @@ def _resource(file: File, index: int, body: bytes, head: _Head, *, version: str 
     """A resource for itself; without an id its bytes are its name: what has no name cannot change."""
     assert head.resourceType is not None
     if head.id is None:
-        name = f"sha256:{bulk.hash_of(body).hex()}"
+        name = f"sha256:{marks.hash_of(body).hex()}"
     else:
         name = f"{head.resourceType}/{head.id}" + (f"/_history/{version}" if version else "")
     return Item(file.source, name, body, head.resourceType, head.id, index)
@@ -297,7 +297,7 @@ def _sent(file: File, entry: bundles.Entry, index: int) -> Item:
     """An entry that `_is_plain`: PUT under its id, POST under a new one."""
     body = entry.resource or b""
     head = _head.decode(body)
-    name = entry.full_url or f"sha256:{bulk.hash_of(body).hex()}"
+    name = entry.full_url or f"sha256:{marks.hash_of(body).hex()}"
     return Item(file.source, name, body, head.resourceType or "",
                 head.id if entry.request.get("method") == "PUT" else None, index)
 

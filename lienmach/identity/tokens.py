@@ -7,7 +7,7 @@ and not at all in the process that revoked it.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -29,8 +29,8 @@ class _Known:
     until: float
 
 
-# One cache a process, by hash and pool: two pools may be two databases (tests open many).
-_cache: dict[tuple[int, bytes], _Known] = {}
+# One cache a process, by pool (two pools may be two databases: tests open many), hash and the client's address.
+_cache: dict[tuple[int, bytes, str], _Known] = {}
 
 
 async def issue(pool: asyncpg.Pool, tenant: int, *, role_names: list[str], user: str, now: datetime,
@@ -53,26 +53,29 @@ async def actor_of(pool: asyncpg.Pool, token: str, *, address: str = "") -> Acto
     """The actor of a bearer token, or None if it is unknown, revoked or over."""
     if not token.startswith(PREFIX) or len(token) > 80:
         return None
-    key = (id(pool), rows.digest(token))
+    key = (id(pool), rows.digest(token), address)
     known = _cache.get(key)
     if known is None or known.until < time.monotonic():
         row = await pool.fetchrow("select * from token_by_hash($1)", key[1])
         if row is None:
             _cache.pop(key, None)
             return None
-        actor = Actor(row["tenant"], row["login"], frozenset(row["roles"]), row["purpose"], row["display"])
+        actor = Actor(row["tenant"], row["login"], frozenset(row["roles"]), row["purpose"], row["display"],
+                      address=address)
         known = _Known(actor, row["expires_at"], time.monotonic() + CACHE_SECONDS)
         if len(_cache) >= _CACHE_ENTRIES_MAX:
             _cache.clear()
         _cache[key] = known
     if clock.now() >= known.expires_at:
         return None
-    return replace(known.actor, address=address) if address else known.actor
+    return known.actor
 
 
 async def revoke(pool: asyncpg.Pool, tenant: int, token: str) -> bool:
     """End a token; whether there was one."""
-    _cache.pop((id(pool), rows.digest(token)), None)
+    hashed = rows.digest(token)
+    for key in [one for one in _cache if one[1] == hashed]:
+        del _cache[key]
     async with rows.of_tenant(pool, tenant) as connection:
         return bool(await connection.fetchval("delete from token where token_hash = $1 returning true",
                                               rows.digest(token)))

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
+from lienmach.record.index import contained
 from lienmach.standards.fhir.definitions import Definitions
 
 ANY = "*"
@@ -152,3 +153,16 @@ def visible(tx: Asker, alias: str, args: list[Any]) -> str:
         return own
     args.append(sorted(tx.policy.read))
     return f"({own} and {alias}.type = any(${len(args)}::smallint[]))"
+
+
+def visible_inside(tx: Asker, alias: str, args: list[Any]) -> str:
+    """The same for rows of `ix` that stand for contained resources: their type and their container's must be allowed."""
+    args.append(tx.tenant.number)
+    own = f"{alias}.tenant = ${len(args)}"
+    if tx.policy.read is None:
+        return own
+    args.append(sorted(tx.policy.read))
+    allowed = f"any(${len(args)}::smallint[])"
+    container = (f"(select w.type from ix w where w.tenant = {alias}.tenant and w.rid = {contained.container_sql(alias)} "
+                 "offset 0)")
+    return f"({own} and (-{alias}.type)::smallint = {allowed} and {container} = {allowed})"

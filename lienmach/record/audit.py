@@ -124,12 +124,14 @@ def _event(tx: Audited, interaction: str, what: str, persons: list[str]) -> Chan
         what = ""
     shape = (bool(persons), bool(what), bool(access.query), bool(access.request_id))
     head, tail, frame = _frame(tx.parameters, tx.tenant, tx.actor, interaction, access.outcome, shape)
-    entities = _entities(what, persons, access.query, access.request_id)
     event_id = ids.new_id()
     body = (f'{{"resourceType":"AuditEvent","id":"{event_id}","meta":{{"versionId":"1","lastUpdated":"{recorded}",'
             f'{head}"recorded":"{recorded}",{tail}').encode()
-    if entities:
-        body = body[:-1] + b',"entity":' + fhir_json.dump(entities) + b"}"
+    if any(shape):
+        entities = [_PERSON_TEXT % fhir_json.dump(f"Patient/{one}") for one in persons]
+        if any(shape[1:]):
+            entities.append(fhir_json.dump(_entities(what, [], access.query, access.request_id))[1:-1])
+        body = b'%b,"entity":[%b]}' % (body[:-1], b",".join(entities))
     own, hot = _own_terms(tx.tenant.term_seed, what, persons, access.request_id)
     return Change(
         type="AuditEvent", type_number=tx.definitions.type_number("AuditEvent"), id=event_id, op="C", version_id=1,
@@ -213,6 +215,7 @@ def _agents(actor: Actor, inbound: bool) -> list[dict[str, Any]]:
 _ENTITY_TYPE = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
 _OBJECT_ROLE = "http://terminology.hl7.org/CodeSystem/object-role"
 _PERSON = {"type": {"system": _ENTITY_TYPE, "code": "1"}, "role": {"system": _OBJECT_ROLE, "code": "1"}}
+_PERSON_TEXT = b'{"what":{"reference":%b},' + fhir_json.dump(_PERSON)[1:]
 _DATA = {"type": {"system": _ENTITY_TYPE, "code": "2"}, "role": {"system": _OBJECT_ROLE, "code": "4"}}
 _QUERY = {"type": {"system": _ENTITY_TYPE, "code": "2"}, "role": {"system": _OBJECT_ROLE, "code": "24"}}
 _REQUEST = {"type": {"system": "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType",

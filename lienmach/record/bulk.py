@@ -15,12 +15,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 from lienmach.base import clock, errors, ids
 from lienmach.base.actor import Actor
-from lienmach.record import access, references, write
+from lienmach.record import access, marks, references, write
 from lienmach.record.change import Mark, Stored
 from lienmach.record.points import Key, Point
 from lienmach.record.transaction import Store, Transaction
@@ -33,7 +32,6 @@ _PAUSE_EVERY = 64  # resources; in between, what the database sent is taken in
 
 _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
 
-_MARKS = "select m.name, m.body, m.type, m.id from import_mark m where m.tenant = $1 and m.name = any($2::bytea[])"
 _POINTS = """
 select r.type, r.id, r.rid, r.seq, r.bucket, r.version_id, r.deleted, v.at, v.patient, v.body
 from unnest($2::smallint[], $3::text[]) k(type, id)
@@ -89,16 +87,6 @@ class Report:
         self.refused += other.refused
 
 
-def name_of(source: str, full_url: str) -> bytes:
-    """The 16 bytes that a mark keeps of a name."""
-    return sha256(b"%b\0%b" % (source.encode(errors="surrogateescape"), full_url.encode())).digest()[:16]
-
-
-def hash_of(body: bytes) -> bytes:
-    """The 16 bytes that a mark keeps of a body."""
-    return sha256(body).digest()[:16]
-
-
 async def load(store: Store, actor: Actor, items: Iterable[Item | Group], *,
                refuse: Callable[[Refusal], None] | None = None,
                progress: Callable[[int], None] | None = None) -> Report:
@@ -119,8 +107,9 @@ async def load(store: Store, actor: Actor, items: Iterable[Item | Group], *,
         task, running = running[1], None
         outcome = await task
         report.add(outcome.report)
-        for refusal in outcome.refusals if refuse else ():
-            refuse(refusal)
+        if refuse is not None:
+            for refusal in outcome.refusals:
+                refuse(refusal)
         if progress is not None:
             progress(outcome.items)
 
@@ -158,7 +147,7 @@ def batches(items: Iterable[Item | Group]) -> Iterator[tuple[list[Named], set[by
     count = size = 0
     for one in items:
         group: Group = (one,) if isinstance(one, Item) else one
-        own = [name_of(item.source, item.full_url) for item in group]
+        own = [marks.name_of(item.source, item.full_url) for item in group]
         weight = sum([len(item.body) for item in group])
         full = count + len(group) > BATCH_RESOURCES or size + weight > BATCH_BYTES
         if batch and (full or not names.isdisjoint(own)):
@@ -194,13 +183,16 @@ class _Batch:
     def __init__(self, tx: Transaction) -> None:
         self.tx = tx
         self.outcome = _Outcome(0, Report(), [])
-        self.marks: dict[bytes, tuple[bytes, str, str]] = {}  # name -> hash of the body, type, id
+        self.marks: dict[bytes, marks.Known] = {}
         self.points: dict[Key, Point] = {}
         self.since_pause = 0
 
     async def take(self, batch: list[Named]) -> _Outcome:
-        await self._read_marks(batch)
+        self.marks = await marks.find(self.tx, [name for group in batch for name in group.names])
         planned = [self._plan(group) for group in batch]
+        # An id that somebody gives is kept by the directory; a new one only by its mark.
+        marks.expect_none(self.tx, [step.name for group in planned for step in group.steps
+                                  if step.is_new and step.name not in self.marks])
         await self._read_points(planned)
         for one in planned:
             await self._store(one)
@@ -216,28 +208,22 @@ class _Batch:
             self.since_pause = 0
             await asyncio.sleep(0)
 
-    async def _read_marks(self, batch: list[Named]) -> None:
-        names = [name for group in batch for name in group.names]
-        name = self.tx.definitions.type_name
-        for row in await self.tx.fetch(_MARKS, self.tx.tenant.number, names):
-            self.marks[row["name"]] = (row["body"], name(row["type"]), row["id"])
-
     def _plan(self, group: Named) -> _Planned:
         """Decide the id of each item, and what its links become."""
         planned = _Planned([])
         mapping: dict[str, str] = {}
         for item, name in zip(group.items, group.names, strict=True):
-            digest = hash_of(item.body)
+            digest = marks.hash_of(item.body)
             known = self.marks.get(name)
-            kept = known is not None and known[1] == item.type and item.id in (None, known[2])
-            step = _Step(item, name, digest, known[2] if known is not None and kept else item.id or ids.new_id(),
+            kept = known is not None and known.type == item.type and item.id in (None, known.id)
+            step = _Step(item, name, digest, known.id if known is not None and kept else item.id or ids.new_id(),
                          is_new=not kept and item.id is None, body=item.body)
             if group.is_linked and item.full_url:
                 if item.full_url in mapping:
                     planned.failures.append((item, errors.Invalid(
                         f"Two entries have the fullUrl {item.full_url[:120]}.", expression="fullUrl")))
                 mapping[item.full_url] = f"{item.type}/{step.id}"
-            if known is not None and kept and known[0] == digest:
+            if known is not None and kept and known.digest == digest:
                 planned.there.append(item)
             else:
                 planned.steps.append(step)
@@ -286,13 +272,13 @@ class _Batch:
         kept = _Kept(self.tx)
         report = self.outcome.report
         counted = [(report.there, item.type) for item in group.there]
-        marks: dict[bytes, Mark] = {}
+        own: dict[bytes, Mark] = {}
         for step in group.steps:
             if group.failures and any(item is step.item for item, _ in group.failures):
                 continue
             await self._pause()
             try:
-                stored = await self._write(step, self._parse(group, step), marks)
+                stored = await self._write(step, self._parse(group, step), own)
             except errors.Unavailable:
                 raise
             except errors.Failure as failure:
@@ -304,11 +290,11 @@ class _Batch:
             kept.restore()
             self._refuse(group)
             return
-        self.tx.marks.update(marks)
+        self.tx.marks.update(own)
         for where, kind in counted:
             where[kind] += 1
 
-    async def _write(self, step: _Step, value: dict[str, Any], marks: dict[bytes, Mark]) -> Stored | None:
+    async def _write(self, step: _Step, value: dict[str, Any], own: dict[bytes, Mark]) -> Stored | None:
         """Collect one version; None if the record has exactly this already."""
         tx = self.tx
         kind = step.item.type
@@ -328,7 +314,7 @@ class _Batch:
                 else:
                     access.check(tx, "update", kind)
         bucket = tx.pending[key].bucket if stored is not None else self.points[key].bucket
-        marks[step.name] = (bucket, key[0], step.name, step.digest, step.id)
+        own[step.name] = (bucket, key[0], step.name, step.digest, step.id)
         return stored
 
     def _refuse(self, group: _Planned) -> None:

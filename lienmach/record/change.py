@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ import asyncpg
 from lienmach.base.actor import Actor
 from lienmach.base.jobs import JobRow
 from lienmach.record.frames import Frame
+from lienmach.record.index.contained import Inner
 from lienmach.record.index.rows import IndexRows
 from lienmach.record.points import Key, Point
 from lienmach.record.tenants import Tenant
@@ -41,7 +42,7 @@ class Stored:
 class Change:
     """A version to be written. point: the version it follows (None: the id is new). rows: None for a deletion.
 
-    frame: what the index rows leave out because many share it (audit events).
+    frame: what the index rows leave out because many share it (audit events). contained: rows of what it contains.
     """
 
     type: str
@@ -58,6 +59,7 @@ class Change:
     prior: Change | None = None
     superseded: bool = False
     frame: Frame | None = None
+    contained: Sequence[Inner] = ()
     salt: bytes = field(default_factory=lambda: os.urandom(16))
     rid: int = 0
     seq: int = 0

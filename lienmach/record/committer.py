@@ -21,10 +21,12 @@ import asyncpg
 from lienmach.base import errors, metrics
 from lienmach.record import ledger, rowsets
 from lienmach.record.change import Change, Unit
+from lienmach.record.index import contained
 
 _log = logging.getLogger(__name__)
 _GROUP_UNITS_MAX = 256
 _GROUP_CHANGES_MAX = 2000
+_STATEMENT_CHANGES_MAX = 500  # more at once would keep everybody else waiting while they are laid out
 _COMPANY = 24  # units that are worth a commit of their own
 _PATIENCE_SECONDS = 0.0005
 _PATIENCE_STEPS = 4
@@ -135,7 +137,7 @@ class Committer:
         except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError) as failure:
             _log.error("the database has no room left: %s", failure.sqlstate)
             return errors.Unavailable("The disk of this node is full; nothing was stored. Free space and try again.")
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.AdminShutdownError,
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.AdminShutdownError,
                 asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError, OSError) as failure:
             _log.warning("the database went away during a commit: %s", type(failure).__name__)
             return errors.Unavailable("The database is restarting; this change may not have been stored. Try again.")
@@ -165,15 +167,14 @@ class Committer:
                         change.frame.number in self._frames or change.frame.number in frames):
                     frames.add(change.frame.number)
                     rows.add_frame(change.frame)
+                if len(rows.tables["version"]) >= _STATEMENT_CHANGES_MAX:
+                    await _send(connection, rows, moves, tenant, seq, chain)
+                    rows, moves = rowsets.Rows(), _Moves()
             rows.tables["import_mark"].extend(unit.marks.values())
             for job in unit.jobs:
                 rows.tables["job"].append((job.kind, job.payload_text, job.run_at or unit.now, job.attempts_max))
-        if moves.ids:
-            moved = await connection.fetchval(rowsets.CHANGE_DIRECTORY, *moves.arguments(tenant))
-            if moved != len(moves.ids):
-                raise Changed("Another version was stored meanwhile.")
-        sql, args = rows.statement(tenant, seq, chain, upsert=bool(moves.ids))
-        await connection.execute(sql, *args)
+        if any(rows.tables.values()):
+            await _send(connection, rows, moves, tenant, seq, chain)
         await connection.execute("commit")
         self._frames |= frames
 
@@ -189,10 +190,23 @@ class _Moves:
         self.versions: list[int] = []
         self.deleted: list[bool] = []
         self.rids: list[int] = []
+        self.inner: list[int] = []  # row numbers of what the versions until now contain
 
     def arguments(self, tenant: int) -> tuple[Any, ...]:
         gone = [rid for rid, deleted in zip(self.rids, self.deleted, strict=True) if deleted]
-        return (tenant, self.types, self.ids, self.expected, self.seqs, self.versions, self.deleted, self.rids, gone)
+        return (tenant, self.types, self.ids, self.expected, self.seqs, self.versions, self.deleted,
+                self.rids + self.inner, gone + self.inner)
+
+
+async def _send(connection: asyncpg.Connection, rows: rowsets.Rows, moves: _Moves, tenant: int, seq: int,
+                chain: bytes) -> None:
+    """Move the directory and insert the rows gathered so far; the head of the chain moves with them."""
+    if moves.ids:
+        moved = await connection.fetchval(rowsets.CHANGE_DIRECTORY, *moves.arguments(tenant))
+        if moved != len(moves.ids):
+            raise Changed("Another version was stored meanwhile.")
+    sql, args = rows.statement(tenant, seq, chain, upsert=bool(moves.ids))
+    await connection.execute(sql, *args)
 
 
 def _gather(rows: rowsets.Rows, moves: _Moves, tenant: int, seq: int, chain: bytes, change: Change) -> bytes:
@@ -220,7 +234,11 @@ def _gather(rows: rowsets.Rows, moves: _Moves, tenant: int, seq: int, chain: byt
         moves.versions.append(change.version_id)
         moves.deleted.append(deleted)
         moves.rids.append(rid)
+        moves.inner.extend(contained.rids_of(rid, change.point.body))
     if not deleted:
         rows.add_index(bucket=change.bucket, type_number=change.type_number, rid=rid, seq=seq, updated=change.at,
                        rows=change.rows)
+        for inner in change.contained:
+            rows.add_index(bucket=change.bucket, type_number=inner.type_number, seq=seq, updated=change.at,
+                           rid=contained.rid_of(rid, inner.place), rows=inner.rows)
     return chain

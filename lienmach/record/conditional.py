@@ -44,18 +44,19 @@ async def find_one(tx: Transaction, resource_type: str, query: str) -> str | Non
     if not params:
         raise errors.Invalid("A condition needs at least one search parameter.")
     own = _own_matches(tx, resource_type, params)
-    found = [match.id for match in await search.search_ids(tx, resource_type, params, limit=_MATCHES_MAX)]
-    found = [one for one in found if (tx.definitions.type_number(resource_type), one) not in tx.pending]
+    number = tx.definitions.type_number(resource_type)
+    limit = _MATCHES_MAX + sum(kind == number for kind, _ in tx.pending)  # those are other ones when this unit is done
+    expected = {match.id for match in await search.search_ids(tx, resource_type, params, limit=limit)}
+    found = [one for one in expected if (number, one) not in tx.pending]
 
     async def still_so(unit: Transaction, connection: asyncpg.Connection) -> bool:
         unit.on(connection)
         try:
-            again = await search.search_ids(unit, resource_type, params, limit=_MATCHES_MAX)
+            again = await search.search_ids(unit, resource_type, params, limit=limit)
         finally:
             unit.on(None)
         return {match.id for match in again} == expected
 
-    expected = set(found)
     tx.premises.append(still_so)
     matches = own + found
     if len(matches) > 1:
@@ -98,9 +99,18 @@ async def update(tx: Transaction, resource_type: str, query: str, body: bytes, *
     if found is not None and claimed not in (None, found):
         raise errors.Invalid(f"The condition matches {resource_type}/{found}, the body says {str(claimed)[:64]}.")
     resource_id = found or str(claimed)
+    if found is None:
+        await check_free(tx, resource_type, resource_id)
     if claimed is None:
         resource["id"] = resource_id
     return await write.update(tx, resource_type, resource_id, body, if_match=if_match, resource=resource)
+
+
+async def check_free(tx: Transaction, resource_type: str, resource_id: str) -> None:
+    """Raise errors.Conflict if something else stands under the id that the body of a conditional update claims."""
+    point = await tx.point(resource_type, resource_id)
+    if point is not None and not point.deleted:
+        raise errors.Conflict(f"The condition does not match {resource_type}/{resource_id}, which is here already.")
 
 
 async def delete(tx: Transaction, resource_type: str, query: str) -> Stored | None:

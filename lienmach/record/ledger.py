@@ -121,6 +121,8 @@ async def _check_directory(connection: asyncpg.Connection, tenant: int) -> Fault
 
     So does a wrong `rid`, by which the versions of one resource are held together.
     """
+    # A record that was never analysed looks empty to the planner, which would then compare each row with all others.
+    await connection.execute("set local enable_nestloop = off")
     row = await connection.fetchrow(
         "select v.seq, v.type, v.id, v.version_id from version v left join version f on f.tenant = $1 and f.seq = v.rid "
         "and f.type = v.type and f.id = v.id and f.version_id = 1 where v.tenant = $1 and (f.seq is null or "

@@ -16,6 +16,7 @@ from lienmach.base import errors
 from lienmach.record.sorting import NUMBER, TEXT, TIME
 
 _FAR = 1 << 62
+_INNER_END = -(1 << 61)  # what is contained has row numbers from -_FAR on (record/index/contained.py)
 
 
 def write_mark(kinds: tuple[str, ...], values: tuple[Any, ...]) -> str:
@@ -46,7 +47,7 @@ def read_mark(kinds: tuple[str, ...], mark: str) -> tuple[Any, ...]:
         if plain[0] != "".join(kind[0] + kind[1] for kind in kinds):
             raise ValueError
         rid = plain[-1]
-        if isinstance(rid, bool) or not isinstance(rid, int) or not 0 <= rid < _FAR:
+        if isinstance(rid, bool) or not isinstance(rid, int) or not (0 <= rid < _FAR or -_FAR <= rid < _INNER_END):
             raise ValueError
         return (*(_value(kind, value) for kind, value in zip(kinds, plain[1:-1], strict=True)), rid)
     except (ValueError, InvalidOperation, RecursionError, OverflowError):

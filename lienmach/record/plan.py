@@ -44,7 +44,7 @@ def page(tx: Any, plan: Plan) -> Statement:
     chosen = choose(plan)
     columns = plan.order.columns()
     found = _rows(tx, text, plan, chosen)
-    keys = ", ".join(f"m.{name}" for name in columns) + ", m.total"
+    keys = ", ".join(f"m.{name}" for name in columns) + ", m.total, m.rid as place"
     return Statement(f"with {found} {sql.bodies(keys, plan.order.clause('m'))}", text.args, chosen, columns)
 
 

@@ -43,20 +43,19 @@ class Points:
     def __init__(self, pool: asyncpg.Pool, tenant: int) -> None:
         self._pool = pool
         self._tenant = tenant
-        self._wanted: dict[Key, asyncio.Future[Point | None]] = {}
+        self._wanted: dict[Key, list[asyncio.Future[Point | None]]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def read(self, key: Key) -> Point | None:
         """The current version under `key` at some moment after this call, or None."""
-        waiting = self._wanted.get(key)
-        if waiting is None:
-            waiting = self._wanted[key] = asyncio.get_running_loop().create_future()
-            if self._task is None or self._task.done():
-                self._task = asyncio.get_running_loop().create_task(self._drain())
-        return await asyncio.shield(waiting)
+        mine: asyncio.Future[Point | None] = asyncio.get_running_loop().create_future()
+        self._wanted.setdefault(key, []).append(mine)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._drain())
+        return await mine
 
     async def _drain(self) -> None:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # while one statement runs, the next one gathers company
         while self._wanted:
             wanted, self._wanted = self._wanted, {}
             keys = list(wanted)
@@ -64,14 +63,22 @@ class Points:
                 async with self._pool.acquire() as connection:
                     rows = await connection.fetch(SQL, self._tenant, [key[0] for key in keys], [key[1] for key in keys])
             except BaseException as error:
-                for future in wanted.values():
-                    if not future.done():
-                        future.set_exception(error if isinstance(error, Exception) else ConnectionError("stopped"))
-                        future.exception()  # units that gave up meanwhile never ask for it
+                for key in keys:
+                    _tell(wanted[key], None, error if isinstance(error, Exception) else ConnectionError("stopped"))
                 if not isinstance(error, Exception):
                     raise
                 continue
             for row in rows:
-                wanted.pop(keys[row[0] - 1]).set_result(point_of(row))
-            for future in wanted.values():
-                future.set_result(None)
+                _tell(wanted.pop(keys[row[0] - 1]), point_of(row), None)
+            for waiting in wanted.values():
+                _tell(waiting, None, None)
+
+
+def _tell(waiting: list[asyncio.Future[Point | None]], point: Point | None, error: Exception | None) -> None:
+    for one in waiting:
+        if one.done():
+            continue  # its unit gave up meanwhile
+        if error is not None:
+            one.set_exception(error)
+        else:
+            one.set_result(point)

@@ -7,6 +7,7 @@ from typing import Any
 from lienmach.base import errors
 from lienmach.record import access
 from lienmach.record.change import Stored
+from lienmach.record.points import Point
 from lienmach.record.transaction import Transaction
 
 _VERSION = """
@@ -19,16 +20,22 @@ _LATER = _VERSION.format("v.rid = r.rid and v.version_id = $4 and v.version_id >
 
 async def read(tx: Transaction, resource_type: str, resource_id: str) -> Stored:
     """The current version. Raises errors.Refused, NotFound (also for other tenants' rows), Gone."""
+    point = await current(tx, resource_type, resource_id)
+    stored = Stored(resource_type, resource_id, point.version_id, point.at, point.body, "U", point.patient, point.seq,
+                    point.rid)
+    tx.show(stored)
+    return stored
+
+
+async def current(tx: Transaction, resource_type: str, resource_id: str) -> Point:
+    """The current version as a change is built on it; it is not noted as shown. Raises as `read`."""
     access.check(tx, "read", resource_type)
     point = await tx.point(resource_type, resource_id)
     if point is None:
         raise errors.NotFound(f"There is no {resource_type}/{resource_id[:64]}.")
     if point.deleted:
         raise errors.Gone(f"{resource_type}/{resource_id} was deleted; its history is still there.")
-    stored = Stored(resource_type, resource_id, point.version_id, point.at, point.body, "U", point.patient, point.seq,
-                    point.rid)
-    tx.show(stored)
-    return stored
+    return point
 
 
 async def vread(tx: Transaction, resource_type: str, resource_id: str, version_id: str) -> Stored:

@@ -19,7 +19,7 @@ import asyncpg
 
 from lienmach.base.jobs import Job, Taken
 from lienmach.record import tenants
-from lienmach.record.index import custom
+from lienmach.record.index import contained, custom
 from lienmach.record.index import rows as index_rows
 from lienmach.record.index.parameters import Building, Parameters
 from lienmach.record.tenants import Tenant
@@ -62,7 +62,7 @@ async def watch(store: Store) -> None:
                 tenant = store.tenants.get(row["tenant"])
                 if tenant is not None:
                     await refresh(store, tenant)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             _log.warning("Cannot look for new search parameters (%s); trying again", type(error).__name__)
 
 
@@ -185,7 +185,8 @@ class _Build:
     def __init__(self, store: Store, tenant: Tenant, resource_id: str, definition: SearchParameterDef) -> None:
         self.store, self.tenant, self.id, self.definition = store, tenant, resource_id, definition
         self.parameters = store.parameters_of(tenant.number)
-        self.types = [store.definitions.type_number(one) for one in custom.bases(store.definitions, definition)]
+        numbers = [store.definitions.type_number(one) for one in custom.bases(store.definitions, definition)]
+        self.types = numbers + [-one for one in numbers]  # contained resources too (record/index/contained.py)
         self.numbers = sorted(
             {
                 parameter.number
@@ -198,7 +199,7 @@ class _Build:
     async def run(self) -> None:
         async with self.store.pool.acquire() as connection:
             start = await self._begin(connection)
-            done = after = 0
+            done, after = 0, contained.FIRST
             while True:
                 count, after = await self._batch(connection, after)
                 if not count:
@@ -246,16 +247,20 @@ class _Build:
         async with connection.transaction():
             head = await self._lock(connection)
             found = await connection.fetch(
-                "select ix.rid, ix.type, ix.bucket, ix.seq, v.id, v.body from version v join ix on ix.tenant = v.tenant "
-                "and ix.rid = v.rid and ix.seq = v.seq where v.tenant = $1 and v.type = any($2) and v.seq > $3 "
-                "order by v.seq limit $4",
+                "select * from (select ix.rid, ix.type, ix.bucket, ix.seq, v.id, v.body from version v "
+                "join ix on ix.tenant = v.tenant and ix.rid = v.rid and ix.seq = v.seq "
+                "where v.tenant = $1 and v.type = any($2) and v.seq > $3 union all "
+                "select ix.rid, ix.type, ix.bucket, ix.seq, v.id, v.body from ix "
+                "join version v on v.tenant = ix.tenant and v.seq = ix.seq "
+                "where ix.tenant = $1 and ix.rid < 0 and ix.type = any($2) and ix.seq > $3) f "
+                "order by f.seq fetch first $4 rows with ties",  # what one version contains is not torn apart
                 self.tenant.number,
                 self.types,
                 start[0],
                 BATCH,
             )
             await self._rewrite(connection, found)
-            if len(found) == BATCH:
+            if len(found) >= BATCH:
                 start[0] = found[-1]["seq"]
                 return False
             start[0] = head
@@ -282,7 +287,11 @@ class _Build:
         terms = []
         for row in found:
             resource = fhir_json.parse(row["body"])
-            rows = index_rows.extract(
+            extract = index_rows.extract
+            if row["rid"] < 0:
+                resource = resource["contained"][contained.place_of(row["rid"])]
+                extract = contained.extract_one
+            rows = extract(
                 self.parameters,
                 resource,
                 tenant=self.tenant.number,

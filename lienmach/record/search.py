@@ -16,7 +16,7 @@ from typing import Any
 from lienmach.base import errors
 from lienmach.base.errors import Issue
 from lienmach.base.settings import Settings
-from lienmach.record import access, compartments, criteria, include, paging, plan, sorting
+from lienmach.record import access, compartments, contained, criteria, include, paging, plan, sorting
 from lienmach.record.change import Stored
 from lienmach.record.choice import Plan
 from lienmach.record.criteria import Reading
@@ -86,7 +86,7 @@ async def search(tx: Any, resource_type: str | None, params: Params, *, compartm
     rows, known = await _page_rows(asked, order, after, count)
     more = len(rows) > count
     rows = rows[:count]
-    matches = [include.stored_of(tx, row) for row in rows]
+    matches = [contained.stored_of(query, include.stored_of(tx, row), row) for row in rows]
     total: int | None = known if known is not None else len(rows) if after is None and not more else None
     floor = False
     if query.total == "none":
@@ -102,7 +102,7 @@ async def search(tx: Any, resource_type: str | None, params: Params, *, compartm
     mark = None
     if more:
         last = rows[-1]
-        mark = paging.write_mark(order.kinds(), (*(last[name] for name in order.columns()), last["rid"]))
+        mark = paging.write_mark(order.kinds(), (*(last[name] for name in order.columns()), last["place"]))
     for stored in (*matches, *included):
         tx.show(stored)
     return Page(matches, included, total, mark, _used(query, count), query, floor, issues)
@@ -117,6 +117,8 @@ async def search_ids(tx: Any, resource_type: str, params: Params, limit: int = 2
     query = asked.query
     if not (query.criteria or query.ids or query.updated or query.lists):
         raise errors.Invalid("A condition needs at least one search parameter with a value.")  # or it means everything
+    if contained.is_asked(query):
+        raise errors.UnknownParameter("'_contained' cannot be part of a condition.")
     found = []
     for one in asked.plans:
         statement = plan.ids(tx, replace(one, limit=limit))
@@ -154,27 +156,36 @@ async def _understand(tx: Any, resource_type: str | None, params: Params, compar
     read = criteria.reading(tx, ids_max=tx.store.limits.chain_ids_max)
     include.check(read, query.includes)
     names = _types(read, resource_type, query, compartment)
+    query, refused = _possible(query, resource_type, compartment, lenient)
+    issues += [Issue("warning", "not-supported", f"Not used: {text}") for text in refused]
     query, refused = _known(tx, query, names, lenient)
     issues += [Issue("warning", "not-supported", f"Not used: {text}") for text in refused]
     if not names:
         return _Asked(query, read, (), issues)
     common = await _common_needs(read, query, names, compartment)
-    own: list[list[Need]] = [[] for _ in names]
+    inside = contained.reading(read) if contained.is_asked(query) else None
+    searched = [(name, criteria.need_of, read) for name in names if query.contained != "true"]
+    searched += [(name, contained.need_of, inside) for name in names if inside is not None]
+    own: list[list[Need]] = [[] for _ in searched]
     for one in query.criteria:
         try:
-            found = [await criteria.need_of(read, name, one) for name in names]
+            found = [await need_of(where, name, one) for name, need_of, where in searched]
         except errors.UnknownParameter as error:
             if not lenient:
                 raise
             issues.append(Issue("warning", "not-supported", f"Not used: {error.text}"))
             query = replace(query, used=tuple(pair for pair in query.used if pair[0] != one.name))
             continue
-        for name, needs, need in zip(names, own, found, strict=True):
+        for (name, _, where), needs, need in zip(searched, own, found, strict=True):
             needs.append(need)
-            wider = criteria.implied(read, name, one) if len(names) == 1 else None
+            wider = criteria.implied(where, name, one) if len(names) == 1 else None
             if wider is not None:
-                needs.append(wider)
+                needs.append(wider if where is read else contained.turned(wider))
     numbers = [tx.definitions.type_number(name) for name in names]
+    if inside is not None:
+        standing = tuple(Plan((numbers[0],), (*common((names[0],)), *needs)) for needs in own[:-1])
+        within = contained.plan_of(inside, query, names[0], own[-1], standing[0] if standing else None)
+        return _Asked(query, read, (*standing, within), issues)
     merged = _merge(own) if len(names) > 1 else own[0]
     if merged is not None:
         return _Asked(query, read, (Plan(tuple(numbers), (*common(tuple(names)), *merged)),), issues)
@@ -213,6 +224,18 @@ def _types(read: Reading, resource_type: str | None, query: Query, compartment: 
     if not names:
         names = list(compartments.types_of(read, compartment[0]) if compartment else tx.definitions.types)
     return [name for name in names if tx.policy.may_read(tx.definitions.type_number(name))]
+
+
+def _possible(query: Query, resource_type: str | None, compartment: tuple[str, str] | None,
+              lenient: bool) -> tuple[Query, list[str]]:
+    """Without `_contained` where it cannot be served: refused, or with lenient left out and said so."""
+    problem = contained.problem(query, resource_type, compartment) if contained.is_asked(query) else ""
+    if not problem:
+        return query, []
+    if not lenient:
+        raise errors.UnknownParameter(problem)
+    used = tuple(pair for pair in query.used if not pair[0].startswith("_contained"))
+    return replace(query, contained=None, contained_type=None, used=used), [problem]
 
 
 def _known(tx: Any, query: Query, names: list[str], lenient: bool) -> tuple[Query, list[str]]:
@@ -290,11 +313,13 @@ async def _page_rows(asked: _Asked, order: sorting.Order, after: tuple[Any, ...]
         known = None if known is None or total is None else known + total
         gathered += rows
     if len(asked.plans) > 1:
-        gathered.sort(key=lambda row: row["rid"], reverse=order.natural)
+        gathered.sort(key=lambda row: row["place"], reverse=order.natural)
         for column, descending in reversed(list(zip(
             order.columns(), [True] if order.natural else [key.descending for key in order.keys], strict=True,
         ))):
-            gathered.sort(key=lambda row: row[column], reverse=descending)
+            present = [row for row in gathered if row[column] is not None]
+            present.sort(key=lambda row: row[column], reverse=descending)
+            gathered = present + [row for row in gathered if row[column] is None]
     return gathered[: count + 1], known
 
 

@@ -9,11 +9,12 @@ Units with different eyes may share a snapshot because each statement still carr
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import Any
 
 import asyncpg
 
-_PATIENCE_SECONDS = 0.02  # a unit that has read nothing yet waits so long for a slow companion, then goes elsewhere
+_PATIENCE_SECONDS = 0.1  # units that have read nothing yet wait so long for a slow companion, then go elsewhere
 _GATHER_SECONDS = 0.01  # so long a forming view waits for an open one to close, and gathers company meanwhile
 
 
@@ -29,7 +30,8 @@ class Snapshot:
         self._seconds_max = seconds_max
         self._tenant = tenant
         self._members = 0
-        self._lock = asyncio.Lock()
+        self._busy = False
+        self._queue: deque[tuple[asyncio.Future[None], bool]] = deque()
         self._broken = False
         self._connection: asyncpg.Connection | None = None
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -67,23 +69,19 @@ class Snapshot:
     async def leave(self) -> None:
         """A unit has read all that it needs; the last one closes the view."""
         self._members -= 1
-        if self._members == 0 and self.ready.done():
-            async with self._lock:
-                await self._release()
+        if self._members == 0 and self.ready.done() and not self._busy:
+            await self._release()
 
     async def fetch(self, sql: str, args: tuple[Any, ...], *, is_first: bool) -> list[asyncpg.Record]:
         """Rows of one statement. is_first: this unit has read nothing yet, so it may still go elsewhere.
 
         Raises Lost. A statement that fails breaks the view for everybody: the transaction is over.
         """
-        await self.ready
-        if is_first and self._lock.locked():
-            try:
-                await asyncio.wait_for(self._lock.acquire(), _PATIENCE_SECONDS)
-            except TimeoutError:
-                raise Lost("a companion is slow") from None
-        else:
-            await self._lock.acquire()
+        if not self.ready.done():
+            await asyncio.shield(self.ready)  # a unit that is cancelled must not take the view from the others
+        self.ready.result()
+        await self._turn(is_first)
+        impatience = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, self._send_away)
         try:
             if self._broken or self._connection is None:
                 raise Lost("a companion's statement failed")
@@ -94,7 +92,36 @@ class Snapshot:
                 self._broken = True
                 raise
         finally:
-            self._lock.release()
+            impatience.cancel()
+            self._next()
+
+    async def _turn(self, is_first: bool) -> None:
+        """A connection runs one statement at a time: wait for those before us."""
+        if not self._busy:
+            self._busy = True
+            return
+        mine = asyncio.get_running_loop().create_future()
+        self._queue.append((mine, is_first))
+        try:
+            await mine
+        except asyncio.CancelledError:
+            if mine.done() and not mine.cancelled():
+                self._next()  # the turn was ours already
+            raise
+
+    def _next(self) -> None:
+        while self._queue:
+            one, _ = self._queue.popleft()
+            if not one.done():
+                one.set_result(None)
+                return
+        self._busy = False
+
+    def _send_away(self) -> None:
+        """A statement takes long: those who have read nothing yet need not wait for it."""
+        for one, is_first in self._queue:
+            if is_first and not one.done():
+                one.set_exception(Lost("a companion is slow"))
 
     async def _release(self) -> None:
         connection, self._connection = self._connection, None
@@ -102,11 +129,13 @@ class Snapshot:
             try:
                 if not connection.is_closed():
                     await connection.execute("rollback" if self._broken else "commit")
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
                 connection.terminate()
             finally:
-                await self._pool.release(connection)
-                self.closed.set()
+                try:
+                    await self._pool.release(connection)
+                finally:
+                    self.closed.set()
 
 
 class Snapshots:

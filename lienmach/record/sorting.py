@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lienmach.base import errors
+from lienmach.record.index import contained
 from lienmach.record.index.parameters import Parameter
 from lienmach.record.sql import Text
 from lienmach.standards.fhir.query import SortKey
@@ -150,8 +151,10 @@ def _key(parameter: Parameter, descending: bool) -> Key:
             f"select jsonb_path_query(b.body, {text.bind(path, 'jsonpath')}) j" for path in paths
         )
         return (
-            f"(select left({pick}((x.j #>> '{{}}') collate \"C\"), {_TEXT_CHARS}) from (select convert_from(v.body, 'UTF8')::jsonb body from version v "
-            f"where v.tenant = $1 and v.seq = {alias}.seq offset 0) b cross join lateral ({values}) x "
+            f"(select left({pick}((x.j #>> '{{}}') collate \"C\"), {_TEXT_CHARS}) from (select case when {alias}.rid < 0 "
+            f"then w.body -> 'contained' -> {contained.place_sql(alias)} else w.body end as body "
+            f"from (select convert_from(v.body, 'UTF8')::jsonb body from version v "
+            f"where v.tenant = $1 and v.seq = {alias}.seq offset 0) w) b cross join lateral ({values}) x "
             "where jsonb_typeof(x.j) not in ('object', 'array', 'null'))"
         )
 

@@ -28,7 +28,7 @@ from lienmach.record.points import Key
 from lienmach.standards.fhir.definitions import Definitions
 
 _COMMITS = 3  # connections of the pool that snapshots leave to commits and point reads
-_ATTEMPTS_MAX = 10
+_ATTEMPTS_MAX = 40  # of those who collide at least one gets through each time
 Result = TypeVar("Result")
 Premise = Callable[["Transaction", asyncpg.Connection], Awaitable[bool]]
 
@@ -95,7 +95,7 @@ class Store:
                     result = await work(tx)
                 return result
             except committer.Changed:
-                await asyncio.sleep(0.002 * attempt)
+                await asyncio.sleep(min(0.002 * attempt, 0.02))
         raise errors.Conflict("Others keep changing this; nothing was stored. Read it again and try once more.")
 
     def join_snapshot(self, tenant: int) -> snapshot.Snapshot:
@@ -126,8 +126,8 @@ def _do_nothing() -> None:
 class Transaction:
     """`tx`: see the module. Collects changes, jobs and what was shown to whom."""
 
-    __slots__ = ("_ended", "_has_read", "_on", "_snapshot", "access", "actor", "changes", "definitions", "jobs", "marks", "now",
-                 "parameters", "pending", "policy", "premises", "store", "tenant")
+    __slots__ = ("_ended", "_has_read", "_on", "_snapshot", "access", "actor", "changes", "definitions", "jobs", "marks",
+                 "now", "parameters", "pending", "policy", "premises", "promised", "store", "tenant")
 
     def __init__(self, store: Store, actor: Actor, tenant: tenants.Tenant) -> None:
         self.store = store
@@ -141,6 +141,7 @@ class Transaction:
         self.pending: dict[Key, Change] = {}
         self.jobs: list[JobRow] = []
         self.premises: list[Premise] = []
+        self.promised: set[Key] = set()  # ids that this unit will store under, before it ends; references may name them
         self.marks: dict[bytes, Mark] = {}  # what an import remembers of its sources (record/bulk.py)
         self.access = audit.Access()
         self._snapshot: snapshot.Snapshot | None = None
@@ -206,8 +207,10 @@ class Transaction:
         """Write everything with its audit event, durably. Raises committer.Changed, errors.Unavailable."""
         if self._ended:
             return
-        await self.leave()
-        self._end()
+        try:
+            await self.leave()
+        finally:
+            self._end()
         audit.collect(self)
         if self.changes or self.jobs:
             await self.store.write(self)

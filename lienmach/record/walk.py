@@ -166,6 +166,7 @@ def types_test(text: Text, plan: Plan) -> str:
 
 def tests(tx: Any, text: Text, plan: Plan, alias: str, skip: Need | None) -> list[str]:
     """What a row must pass: the actor may see it, and every need but `skip`."""
-    found = [access.visible(tx, alias, text.args)]
+    visible = access.visible if plan.types[0] > 0 else access.visible_inside
+    found = [visible(tx, alias, text.args)]
     found += [need.test(text, alias) for need in plan.needs if need is not skip]
     return found

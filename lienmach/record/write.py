@@ -12,6 +12,7 @@ from typing import Any
 from lienmach.base import clock, errors, ids
 from lienmach.record import access, changes, references, subject
 from lienmach.record.change import Change, Stored
+from lienmach.record.index import contained, custom
 from lienmach.record.index import rows as index_rows
 from lienmach.record.points import Point
 from lienmach.record.transaction import Transaction
@@ -63,12 +64,12 @@ async def update(tx: Transaction, resource_type: str, resource_id: str, body: by
     if resource.get("id") != resource_id:
         raise errors.Invalid(f"The body must carry the id of its URL, {resource_id}.", expression=f"{kind}.id")
     current = await _current(tx, kind, resource_id) if point is _READ_IT else point
-    exists = current is not None and not current.deleted
-    access.check(tx, "update" if exists else "create", kind)
-    if if_match is not None and (not exists or current.version_id != if_match):
+    version_id = None if current is None or current.deleted else current.version_id
+    access.check(tx, "create" if version_id is None else "update", kind)
+    if if_match is not None and version_id != if_match:
         raise errors.PreconditionFailed(
             f"{kind}/{resource_id} is not at version {if_match}"
-            + (f" but at {current.version_id}; read it again." if exists else "; it does not exist."))
+            + ("; it does not exist." if version_id is None else f" but at {version_id}; read it again."))
     return await _store(tx, kind, resource_id, body, resource, current)
 
 
@@ -104,6 +105,8 @@ async def _store(tx: Transaction, kind: str, resource_id: str, body: bytes, reso
     if any(finding.severity in ("error", "fatal") for finding in findings):
         raise errors.Unprocessable(issues=[
             errors.Issue(f.severity, f.code, f.diagnostics, f.expression) for f in findings])
+    if kind == "SearchParameter" and (refused := custom.refusal(tx.definitions, resource)) is not None:
+        raise errors.Unprocessable(issues=[refused])
     if tx.tenant.references_must_resolve:
         await references.check(tx, resource)
     at = tx.now if current is None else _later(tx, current)
@@ -111,13 +114,14 @@ async def _store(tx: Transaction, kind: str, resource_id: str, body: bytes, reso
     patient = subject.patient_of(resource, resource_id)
     if resource.get("id") != resource_id:
         resource = {**resource, "id": resource_id}
+    own: dict[str, Any] = {"tenant": tx.tenant.number, "term_seed": tx.tenant.term_seed, "tz": tx.tenant.time_zone}
     change = Change(
         type=kind, type_number=tx.definitions.type_number(kind), id=resource_id,
         op="C" if current is None or current.deleted else "U", version_id=version_id, at=at,
         body=fhir_json.splice(body, id=resource_id, version_id=version_id, last_updated=clock.to_instant(at)),
         bucket=subject.bucket_of(patient or resource_id) if current is None else current.bucket, patient=patient,
-        rows=index_rows.extract(tx.parameters, resource, tenant=tx.tenant.number, term_seed=tx.tenant.term_seed,
-                                tz=tx.tenant.time_zone),
+        rows=index_rows.extract(tx.parameters, resource, **own),
+        contained=contained.extract(tx.parameters, resource, **own) if "contained" in resource else (),
         point=None if current is None else _directory_point(tx, kind, resource_id, current))
     tx.add(change)
     changes.queue(tx, change)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -158,7 +160,7 @@ def _password_fault(form: object, login: str) -> str:
 
 
 def _form(request: Request, template: str, *, failure: Failure | None = None, fault: str = "",
-          **values: object) -> Response:
+          **values: Any) -> Response:
     status, headers = 200, {}
     if isinstance(failure, TooMany):
         status, headers = 429, {"Retry-After": str(failure.seconds)}

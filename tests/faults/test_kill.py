@@ -11,13 +11,10 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -27,86 +24,41 @@ from typing import Any
 import asyncpg
 import pytest
 
-from lienmach.base import postgres, postgres_place, processes
+from lienmach.base import postgres, processes
 from lienmach.base.settings import Settings
 from lienmach.standards.fhir import type_numbers
+from tests.running_node import Node
 
-ROOT = Path(postgres.__file__).parents[2]
 SEED = int(os.environ.get("LM_TEST_SEED", "") or random.SystemRandom().randrange(10**6))
 ROUNDS = int(os.environ.get("LM_TEST_ROUNDS", "50"))
 PATIENCE_SECONDS = 60.0
-NUMBERS = {name: number for number, name in type_numbers.NAMES.items()}
 
 
-class Node:
-    """`lienmach run` on a home of its own, as a process, and its parts by number."""
+class LoadedNode(Node):
+    """A node under load, and the parts of it that can be killed."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{probe.getsockname()[1]}"
-        self.log = home.with_name(home.name + ".log")
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("LIENMACH_")}
-        return {**kept, "LIENMACH_HOME": str(self.home), "LIENMACH_HTTP": self.address, "LIENMACH_DISK_LOW_MB": "2",
-                "LIENMACH_DISK_FULL_MB": "1", "LIENMACH_DISK_RESERVE_MB": "1"}
-
-    def run(self) -> None:
-        with open(self.log, "ab") as sink:
-            self.process = subprocess.Popen([sys.executable, "-m", "lienmach", "run", "--empty"], stdout=sink,
-                                            stderr=sink, cwd=ROOT, env=self.environment())
-        self.wait(self.is_ready, "the node to be ready")
-
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-m", "lienmach", *words], capture_output=True, text=True, cwd=ROOT,
-                              env=self.environment(), timeout=120)
-
-    def wait(self, condition: Callable[[], bool], what: str) -> None:
+    def wait(self, condition: Callable[[], bool], what: str = "it") -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
-            assert self.process is None or self.process.poll() is None, f"the supervisor ended:\n{self.said()}"
+            assert self.process is None or self.process.poll() is None, f"seed {SEED}: the supervisor ended:\n{self.said()}"
             assert time.monotonic() < deadline, f"seed {SEED}: waited in vain for {what}:\n{self.said()[-3000:]}"
             time.sleep(0.02)
 
-    def said(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    def is_ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://{self.address}/readyz", timeout=5) as answer:
-                return bool(json.load(answer)["ready"])
-        except (OSError, urllib.error.URLError, ValueError):
-            return False
-
     def web(self) -> list[int]:
-        assert self.process is not None
-        found = subprocess.run(["pgrep", "-P", str(self.process.pid), "-f", "lienmach serve"], capture_output=True,
-                               text=True)
-        return [int(one) for one in found.stdout.split() if processes.is_running(int(one))]
-
-    def data(self) -> Path:
-        place = postgres_place.find(Settings(home=self.home))
-        assert place is not None
-        return place.data
-
-    def database(self) -> list[int]:
-        return processes.running_in(self.data())
-
-    def postmaster(self) -> int:
-        return int((self.data() / "postmaster.pid").read_text().split("\n")[0])
+        return [pid for pid in self.web_pids() if processes.is_running(pid)]
 
     def backends(self) -> list[int]:
         """Processes of the database that serve a connection of the application."""
         head = self.postmaster()
-        return [pid for pid in self.database() if pid != head and b"lienmach_app" in _command_line(pid)]
+        return [pid for pid in self.database_pids() if pid != head and b"lienmach_app" in _command_line(pid)]
 
     def url(self, role: str) -> str:
         cluster = postgres.attach(Settings(home=self.home))
         assert cluster is not None
-        return cluster.url(role)
+        try:
+            return cluster.url(role)
+        finally:
+            cluster.stop()  # it is not ours: this only says that we do not use it
 
     def end(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -133,19 +85,19 @@ def _kill(pids: list[int]) -> None:
 
 
 @pytest.fixture(scope="module")
-def node() -> Iterator[Node]:
+def node() -> Iterator[LoadedNode]:
     home = Path(tempfile.mkdtemp(prefix="lm-kill-"))
-    one = Node(home)
+    one = LoadedNode(home)
     one.run()
     yield one
     one.end()
     postgres.destroy(replace(Settings(), home=home))
     shutil.rmtree(home, ignore_errors=True)
-    one.log.unlink(missing_ok=True)
+    one.output.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="module")
-def killed(node: Node, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def killed(node: LoadedNode, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """The journal of a writer through all rounds of killing. The node runs again when this returns."""
     print(f"\nseed {SEED}, {ROUNDS} rounds")
     token = node.command("token", "--role", "system").stdout.strip()
@@ -154,7 +106,7 @@ def killed(node: Node, tmp_path_factory: pytest.TempPathFactory) -> list[dict[st
     writer = subprocess.Popen([sys.executable, str(Path(__file__).with_name("writer.py")),
                                f"http://{node.address}/fhir", token, str(journal), str(SEED)])
     lots = random.Random(SEED)
-    restarts = Counter[str]()
+    restarts, started = Counter[str](), time.monotonic()
     try:
         node.wait(lambda: journal.exists() and journal.read_bytes().count(b"acked") > 20, "the first writes")
         for _ in range(ROUNDS):
@@ -174,12 +126,12 @@ def killed(node: Node, tmp_path_factory: pytest.TempPathFactory) -> list[dict[st
     finally:
         writer.send_signal(signal.SIGTERM)
         writer.wait(PATIENCE_SECONDS)
-    print(dict(restarts))
+    print(dict(restarts), f"{time.monotonic() - started:.0f} s")
     return [json.loads(line) for line in journal.read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
-def versions(node: Node, killed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def versions(node: LoadedNode, killed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Every version in the record after all rounds, in the order of the chain."""
     async def fetch() -> list[asyncpg.Record]:
         connection = await asyncpg.connect(node.url("superuser"))
@@ -204,12 +156,13 @@ def _marked(versions: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def test_the_load_was_real_and_no_answer_was_our_fault(killed: list[dict[str, Any]]) -> None:
+def test_the_load_was_real_and_no_answer_was_our_fault(node: LoadedNode, killed: list[dict[str, Any]]) -> None:
     acked = Counter(line["kind"] for line in killed if line["at"] == "acked")
     assert all(acked[kind] >= ROUNDS for kind in ("update", "create", "once", "transaction", "read")), acked
     refused = Counter((line["status"], line["text"][:200]) for line in killed if line["at"] == "refused"
                       and line["status"] not in (412, 503))
-    assert not refused, f"seed {SEED}: {refused}"
+    assert not refused, f"seed {SEED}: {refused}\n" + "\n".join(
+        line[:3000] for line in node.said().splitlines() if "should not" in line)
 
 
 def test_every_acknowledged_write_is_there_with_its_body(killed: list[dict[str, Any]],
@@ -274,7 +227,7 @@ def test_no_answer_left_without_its_audit_event(killed: list[dict[str, Any]], ve
     assert not missing, f"seed {SEED}: {missing[:5]}"
 
 
-def test_the_index_finds_exactly_the_live_resources(node: Node, versions: list[dict[str, Any]]) -> None:
+def test_the_index_finds_exactly_the_live_resources(node: LoadedNode, versions: list[dict[str, Any]]) -> None:
     """No row of the search index is lost or left over by what was cut off."""
     async def fetch() -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
         connection = await asyncpg.connect(node.url("superuser"))
@@ -289,15 +242,15 @@ def test_the_index_finds_exactly_the_live_resources(node: Node, versions: list[d
     assert live == indexed
 
 
-def test_the_chain_verifies(node: Node, killed: list[dict[str, Any]]) -> None:
+def test_the_chain_verifies(node: LoadedNode, killed: list[dict[str, Any]]) -> None:
     done = node.command("verify")
     assert done.returncode == 0, f"seed {SEED}: {done.stdout}{done.stderr}"
 
 
-def test_a_killed_supervisor_leaves_nothing_and_the_next_run_takes_over(node: Node,
+def test_a_killed_supervisor_leaves_nothing_and_the_next_run_takes_over(node: LoadedNode,
                                                                         killed: list[dict[str, Any]]) -> None:
     assert node.process is not None
-    family = [*node.web(), *node.database()]
+    family = [*node.web(), *node.database_pids()]
     node.process.kill()
     node.process.wait()
     node.process = None
@@ -306,20 +259,19 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_run_takes_over(node: No
     assert node.command("verify").returncode == 0
 
 
-def test_a_second_run_on_the_same_home_is_refused_with_a_sentence(node: Node) -> None:
-    second = Node(node.home)
-    second.log = node.log
+def test_a_second_run_on_the_same_home_is_refused_with_a_sentence(node: LoadedNode) -> None:
+    second = LoadedNode(node.home)
     answer = second.command("run", "--empty")
     assert answer.returncode == 1
     assert "is in use by" in answer.stderr and "Traceback" not in answer.stderr
     assert node.is_ready()
 
 
-def test_ctrl_c_stops_everything_and_leaves_a_clean_database(node: Node) -> None:
+def test_ctrl_c_stops_everything_and_leaves_a_clean_database(node: LoadedNode) -> None:
     assert node.process is not None
-    family = [node.process.pid, *node.web(), *node.database()]
+    family = [node.process.pid, *node.web(), *node.database_pids()]
     node.process.send_signal(signal.SIGINT)
     assert node.process.wait(PATIENCE_SECONDS) == 0
     assert not [pid for pid in family if processes.is_running(pid)]
     assert node.command("verify").returncode == 0  # starts the database for itself, and stops it
-    assert node.database() == []
+    assert node.database_pids() == []

@@ -54,7 +54,7 @@ def test_a_password_is_long_and_not_the_login(password: str, is_good: bool) -> N
     assert (passwords.faults(password, "lan") == "") is is_good
 
 
-async def test_demo_logins_are_made_once_and_keep_their_password(store: Store, pool: asyncpg.Pool, tmp_path: Path) -> None:
+async def test_demo_logins_are_made_once(store: Store, pool: asyncpg.Pool, tmp_path: Path) -> None:
     first = await demo_users.ensure(pool, tmp_path, NOW)
     assert await demo_users.ensure(pool, tmp_path, NOW) == first
     login, password, _ = first[0]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+
+import pytest
 
 from lienmach.base import errors
 from lienmach.record import bulk, history, read, write
@@ -159,3 +162,32 @@ async def test_more_than_a_batch_is_taken_in_order(store, system):
 async def test_tenants_do_not_share_marks(store, system, stranger):
     await bulk.load(store, system, [weight("urn:uuid:1")])
     assert (await bulk.load(store, stranger, [weight("urn:uuid:1")])).created == {"Observation": 1}
+
+
+async def test_a_load_that_was_stopped_goes_on_where_it_stopped(store, system):
+    count = bulk.BATCH_RESOURCES * 2 + 10
+
+    def items(until):
+        for number in range(count):
+            if number == until:
+                raise KeyboardInterrupt
+            yield weight(f"urn:uuid:{number}", b"Patient/%d" % number)
+
+    with pytest.raises(KeyboardInterrupt):
+        await bulk.load(store, system, items(bulk.BATCH_RESOURCES * 2 + 5))
+    taken = len(await rows(store, system, "Observation"))
+    assert taken >= bulk.BATCH_RESOURCES
+    report = await bulk.load(store, system, items(None))
+    assert (report.there["Observation"] + report.created["Observation"], report.refused) == (count, 0)
+    assert report.there["Observation"] >= bulk.BATCH_RESOURCES
+    assert len(await rows(store, system, "Observation")) == count
+
+
+async def test_of_two_loads_at_once_each_resource_is_stored_once(store, system):
+    items = [weight(f"urn:uuid:{n}", b"Patient/%d" % n) for n in range(50)]
+    items += [patient(PATIENT.replace(b'"p1"', b'"p%d"' % n), url=f"Patient/p{n}", resource_id=f"p{n}")
+             for n in range(50)]
+    first, second = await asyncio.gather(bulk.load(store, system, items), bulk.load(store, system, items))
+    assert first.created.total() + second.created.total() == 100
+    assert first.there.total() + second.there.total() == 100
+    assert len(await rows(store, system, "Observation")) == 50

@@ -12,8 +12,11 @@ from lienmach.base import errors
 from lienmach.base.actor import Actor
 from lienmach.base.jobs import Taken, Worker
 from lienmach.record import reindex, search, write
+from lienmach.record.change import Change
+from lienmach.record.index import rows
 from lienmach.record.transaction import Store
 
+MATCHES = "Patient.name.where(family.matches('(a+)+$'))"
 NICKNAME = "https://node.example/fhir/StructureDefinition/nickname"
 
 
@@ -172,9 +175,23 @@ async def test_another_tenant_does_not_have_the_parameter(store: Store, system: 
     assert await reindex.progress(store, store.tenants[2]) == []
 
 
-async def test_an_expression_that_is_not_supported_fails_with_a_sentence(store: Store, system: Actor):
+async def test_an_expression_that_is_not_supported_is_refused_when_it_is_written(store: Store, system: Actor):
     await reindex.load_customs(store)
-    (added,) = await put(store, system, parameter(expression="Patient.name.where(family.matches('(a+)+$'))"))
+    with pytest.raises(errors.Unprocessable, match=r"matches\(\)") as refused:
+        await put(store, system, parameter(expression=MATCHES))
+    assert refused.value.issues[0].expression == "SearchParameter.expression"
+    await put(store, system, parameter(expression=MATCHES, status="draft"))
+
+
+async def test_one_that_came_in_all_the_same_fails_with_a_sentence(store: Store, system: Actor):
+    """An older version of this program may have stored it."""
+    await reindex.load_customs(store)
+    added = "old"
+    async with store.begin(system) as tx:
+        body = json.dumps(parameter(expression=MATCHES) | {"id": added}).encode()
+        tx.add(Change(type="SearchParameter", type_number=store.definitions.type_number("SearchParameter"), id=added,
+                      op="C", version_id=1, at=tx.now, body=body, bucket=0, patient=None, point=None,
+                      rows=rows.IndexRows(None, rows.EPOCH)))
     await build(store, added)
     (row,) = await reindex.progress(store, store.tenants[1])
     assert row["state"] == "failed" and "matches()" in row["error"]

@@ -107,7 +107,7 @@ async def test_a_proof_of_another_session_is_refused(lan: Browser, browser_at: M
 
 
 @pytest.mark.parametrize("headers", [{"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}])
-async def test_a_post_that_comes_from_elsewhere_is_refused_even_with_proof(lan: Browser, headers: dict[str, str]) -> None:
+async def test_a_post_from_elsewhere_is_refused_even_with_proof(lan: Browser, headers: dict[str, str]) -> None:
     await lan.sign_in("lan")
     await lan.get("/")
     assert (await lan.post("/registration/patients", {"text": "an"}, headers=headers)).status_code == 403

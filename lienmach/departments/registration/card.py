@@ -6,11 +6,11 @@ are formatted by their datatype; what the line of a datatype already says is not
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from lienmach.departments.registration import fhir_words, narrative, values
 from lienmach.standards.fhir.definitions import Definitions
@@ -22,7 +22,9 @@ _SYSTEMS = {
     "http://unitsofmeasure.org": "UCUM", "http://www.whocc.no/atc": "ATC", "urn:iso:std:iso:3166": "ISO 3166",
     "urn:ietf:bcp:47": "BCP 47", "urn:iso:std:iso:4217": "ISO 4217",
 }
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _DEPTH_MAX = 24
+_BASE64_SHOWN_MAX = 100  # a hash is shown, a file is counted
 _ABOUT_THE_DATA = ("text", "extension", "modifierExtension", "contained", "meta", "implicitRules", "language", "id")
 
 
@@ -51,7 +53,7 @@ class Reader:
 
     definitions: Definitions
     language: str
-    zone: tzinfo
+    zone: ZoneInfo
     link_prefix: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
 
@@ -124,7 +126,7 @@ class Reader:
         if datatype == "code":
             word = fhir_words.code_word(str(value), self.language)
             return Fact(label, key, word or str(value), str(value) if word and word != value else "")
-        if datatype == "base64Binary":
+        if datatype == "base64Binary" and len(str(value)) > _BASE64_SHOWN_MAX:
             return Fact(label, key, f"{formats.number(len(str(value)) * 3 // 4)} byte")
         if not isinstance(value, str):
             return Fact(label, key, formats.number(value))
@@ -143,12 +145,12 @@ class Reader:
             code = str(value.get("url", ""))
         children = self._children(value, below or datatype, key, covered, depth + 1)
         if datatype in ("HumanName", "Address", "Identifier", "ContactPoint"):
-            children = tuple(child for child in children if child.children or child.text not in text)
+            children = tuple(child for child in children if child.children or child.code or child.text not in text)
         if datatype == "CodeableConcept" and len(children) == 1 and children[0].text == text:
             return replace(children[0], label=label, key=key)  # one coding that says the same
         if datatype == "Extension" and len(children) == 1 and not children[0].children:
             only = children[0]
-            return Fact(label, key, only.text, code, only.href)
+            return Fact(label, key, only.text, " · ".join(part for part in (only.code, code) if part), only.href)
         return Fact(label, key, text, code, href, story, children)
 
     def _line(self, datatype: str, value: dict[str, Any]) -> tuple[str, str, set[str]]:
@@ -157,7 +159,7 @@ class Reader:
             word = values.concept(value, self.language)
             system = str(value.get("system", ""))
             own, sign = str(value.get("display", "")), str(value.get("code", ""))
-            parts = ("" if own == word else own, "" if sign in (word, own) and own != word else sign, _system(system))
+            parts = ["" if own == word else own, "" if sign in (word, own) and own != word else sign, _system(system)]
             return word, " · ".join(part for part in parts if part), {"code", "system", "display"}
         if datatype == "CodeableConcept":
             return values.concept(value, self.language), "", {"text"} if value.get("text") == values.concept(
@@ -165,9 +167,11 @@ class Reader:
         if datatype in ("Quantity", "Age", "Duration", "Count", "Distance", "SimpleQuantity"):
             exact = formats.number(value.get("value"))
             said = values.quantity(value, self.language)
-            parts = [exact if exact not in said else "", str(value.get("code", "")) if value.get("code") != value.get("unit")
-                     else "", _system(str(value.get("system", "")))]
-            return said, " · ".join(part for part in parts if part), {"value", "unit", "code", "system", "comparator"}
+            unit = str(value.get("unit", ""))
+            coded = str(value.get("code", ""))
+            unsaid = [exact if exact not in said else "", unit if unit not in said else "",
+                      coded if coded != unit else "", _system(str(value.get("system", "")))]
+            return said, " · ".join(part for part in unsaid if part), {"value", "unit", "code", "system", "comparator"}
         if datatype == "Reference":
             target = str(value.get("reference", ""))
             kind = target.partition("/")[0]
@@ -263,7 +267,7 @@ def pretty(body: bytes) -> str:
     while at < len(text):
         char = text[at]
         if char == '"':
-            end = json.decoder.scanstring(text, at + 1)[1]
+            end = _STRING.match(text, at).end()  # type: ignore[union-attr]  # stored bodies are valid JSON
             out.append(text[at:end])
             at = end
             continue

@@ -55,6 +55,15 @@ class _Cleaner(HTMLParser):
             self.out.append(escape(data))
 
 
+class _Words(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.words: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
 def clean(html: str) -> str:
     """Harmless HTML of a narrative: balanced tags of the list, no attributes, no scripts, no links, no pictures."""
     cleaner = _Cleaner()
@@ -65,9 +74,7 @@ def clean(html: str) -> str:
 
 def text(html: str) -> str:
     """Only the words of a narrative."""
-    words: list[str] = []
-    parser = HTMLParser(convert_charrefs=True)
-    parser.handle_data = words.append  # type: ignore[method-assign]
+    parser = _Words()
     parser.feed(html[:_LENGTH_MAX])
     parser.close()
-    return " ".join(" ".join(words).split())
+    return " ".join(" ".join(parser.words).split())

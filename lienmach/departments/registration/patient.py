@@ -14,8 +14,7 @@ from starlette.routing import Route
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.care import patients
-from lienmach.departments.registration import summaries, titles
+from lienmach.departments.registration import banners, summaries, titles
 from lienmach.departments.registration.summaries import KIND_OF, KINDS
 from lienmach.identity import roles
 from lienmach.record import life
@@ -39,7 +38,7 @@ async def show(request: Request, actor: Actor) -> Response:
     language = shell.language_of(request)
     async with request.app.state.store.begin(actor) as tx:
         tx.access.note("search-system", what=f"Patient/{patient_id}", query=f"/registration/patients/{patient_id}")
-        banner = await patients.read_banner(tx, patient_id, en=language == "en")
+        banner = await banners.read(tx, patient_id, language)
         counts = await life.overview(tx, patient_id)
         visits = await _visits(tx, patient_id) if asked["facility"] or not rendering.is_fragment(request) else []
         wanted = _filter(tx, asked, counts, visits)

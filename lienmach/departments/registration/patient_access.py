@@ -10,8 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lienmach.base.actor import Actor
-from lienmach.care import patients
-from lienmach.departments.registration import fhir_words
+from lienmach.departments.registration import banners, fhir_words
 from lienmach.departments.registration.patient import checked_id
 from lienmach.identity import roles
 from lienmach.record import search
@@ -44,7 +43,7 @@ async def index(request: Request, actor: Actor) -> Response:
     language = shell.language_of(request)
     async with request.app.state.store.begin(actor) as tx:
         tx.access.note("search-type", what=f"Patient/{patient_id}", query=f"/registration/patients/{patient_id}/access")
-        banner = await patients.read_banner(tx, patient_id, en=language == "en")
+        banner = await banners.read(tx, patient_id, language)
         params = [("patient", f"Patient/{patient_id}"), ("_count", str(PAGE_COUNT)), ("_total", "none")]
         found = await search.search(tx, "AuditEvent", params + ([("_page", after)] if after else []))
         events = [_event(fhir_json.parse(one.body), language) for one in found.matches]

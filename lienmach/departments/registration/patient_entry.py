@@ -10,8 +10,7 @@ from starlette.routing import Route
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.care import patients
-from lienmach.departments.registration import card, fhir_words, summaries, titles
+from lienmach.departments.registration import banners, card, fhir_words, summaries, titles
 from lienmach.departments.registration.patient import checked_id
 from lienmach.identity import roles
 from lienmach.record import history, read
@@ -35,14 +34,14 @@ async def show(request: Request, actor: Actor) -> Response:
         _check_person(stored, patient_id)
         resource = fhir_json.parse(stored.body)
         language = shell.language_of(request)
-        values = {
+        values: dict[str, Any] = {
             "stored": stored, "summary": summaries.of(resource, language, tx.tenant.time_zone),
             "facts": (await _reader(tx, request, patient_id, resource)).read(resource), "json": card.pretty(stored.body),
             "url": f"/registration/patients/{patient_id}/entries/{kind}/{key}", "patient_id": patient_id,
             "kind_word": fhir_words.type_word(kind, language), "is_old": bool(version)}
         if rendering.is_fragment(request):
             return rendering.render(request, "registration/patient_entry.html", block="card", **values)
-        banner = await patients.read_banner(tx, patient_id, en=language == "en")
+        banner = await banners.read(tx, patient_id, language)
         return rendering.render(request, "registration/patient_entry.html", banner=banner, tab="timeline",
                                 can_see_access=roles.may(actor, "patients.access"), **values)
 
@@ -66,7 +65,7 @@ async def versions(request: Request, actor: Actor) -> Response:
         pair = [fhir_json.parse(one.body) for one in (left, right) if one]
         reader = await _reader(tx, request, patient_id, pair)
         lines = card.compare(reader.read(pair[0]), reader.read(pair[-1])) if pair else []
-        banner = await patients.read_banner(tx, patient_id, en=language == "en")
+        banner = await banners.read(tx, patient_id, language)
         return rendering.render(
             request, "registration/patient_versions.html", banner=banner, tab="timeline", patient_id=patient_id,
             entries=found.entries, left=left, right=right, lines=lines, kind_word=fhir_words.type_word(kind, language),

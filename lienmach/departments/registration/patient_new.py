@@ -108,7 +108,7 @@ async def _similar(tx: Transaction, draft: PersonDraft, request: Request, actor:
 
 def _draft(form: FormData) -> PersonDraft:
     """The draft of a form, without the birth date. A typed commune becomes its code if exactly one fits."""
-    draft = PersonDraft(**{name: str(form.get(name, "")).strip()[:_LENGTH_MAX] for name in _TEXTS})
+    draft = replace(PersonDraft(), **_texts(form))
     typed = str(form.get("commune", "")).strip()[:80]
     province = places.province(draft.province_code)
     if not typed:
@@ -120,6 +120,10 @@ def _draft(form: FormData) -> PersonDraft:
         return replace(draft, commune_code=fits[0].code, province_code=fits[0].province, address_text="")
     whole = ", ".join(part for part in (draft.address_line, typed, province.full_name if province and not behind else "") if part)
     return replace(draft, commune_code="", address_text=whole)
+
+
+def _texts(form: FormData) -> dict[str, Any]:
+    return {name: str(form.get(name, "")).strip()[:_LENGTH_MAX] for name in _TEXTS}
 
 
 def _of_scan(text: str, raw: str) -> tuple[PersonDraft, str]:

@@ -7,8 +7,8 @@ elements that most types share (code, type, category, description).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from lienmach.departments.registration import fhir_words, values
 
@@ -60,7 +60,7 @@ class Summary:
     is_visit: bool = False
 
 
-def of(resource: dict[str, Any], language: str, zone: tzinfo) -> Summary:
+def of(resource: dict[str, Any], language: str, zone: ZoneInfo) -> Summary:
     """The line of a resource."""
     kind = str(resource.get("resourceType", ""))
     title, title_ref = _title(resource, language)
@@ -84,6 +84,9 @@ def _title(resource: dict[str, Any], language: str) -> tuple[str, str]:
               if isinstance(one, dict)]
     if bought and bought[0]:
         return f"{bought[0]} (+{len(bought) - 1})" if len(bought) > 1 else bought[0], ""
+    people = resource.get("name")
+    if isinstance(people, list) and people and values.human_name(people[0]):
+        return values.human_name(people[0]), ""
     for name in _TITLES:
         value = resource.get(name)
         first = value[0] if isinstance(value, list) and value else value
@@ -116,7 +119,7 @@ def _kind_word(resource: dict[str, Any], kind: str, language: str) -> str:
     return f"{word} · {detail}" if detail else word
 
 
-def _value(resource: dict[str, Any], language: str, zone: tzinfo) -> str:
+def _value(resource: dict[str, Any], language: str, zone: ZoneInfo) -> str:
     kind = resource.get("resourceType")
     if kind == "Observation":
         return _observation(resource, language, zone)
@@ -137,7 +140,7 @@ def _value(resource: dict[str, Any], language: str, zone: tzinfo) -> str:
     return ""
 
 
-def _observation(resource: dict[str, Any], language: str, zone: tzinfo) -> str:
+def _observation(resource: dict[str, Any], language: str, zone: ZoneInfo) -> str:
     found = values.choice(resource, "value")
     if found is not None:
         return values.any_value(*found, language, zone)

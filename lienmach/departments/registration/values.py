@@ -5,9 +5,9 @@ Pure. Every function takes the JSON value and the language (`vi`, `en`) and retu
 
 from __future__ import annotations
 
-from datetime import tzinfo
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from lienmach.departments.registration import fhir_words
 from lienmach.standards.vietnam import names
@@ -71,7 +71,7 @@ def address(value: Any) -> str:
     return str(value.get("text") or ", ".join(str(piece) for piece in pieces if piece))
 
 
-def period(value: Any, zone: tzinfo) -> str:
+def period(value: Any, zone: ZoneInfo) -> str:
     """A Period: start – end, the day said once if both lie on it."""
     if not isinstance(value, dict):
         return ""
@@ -105,7 +105,7 @@ def choice(resource: dict[str, Any], stem: str) -> tuple[str, Any] | None:
     return None
 
 
-def any_value(datatype: str, value: Any, language: str, zone: tzinfo) -> str:
+def any_value(datatype: str, value: Any, language: str, zone: ZoneInfo) -> str:
     """One line for a value of a choice element."""
     if datatype in ("CodeableConcept", "Coding"):
         return concept(value, language)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from lienmach.base.errors import Issue
 from lienmach.record.index import catalogue
 from lienmach.record.index.parameters import KINDS, compile
 from lienmach.standards.fhir.definitions import Definitions, SearchParameterDef
@@ -45,26 +46,32 @@ def definition_of(resource: dict[str, Any]) -> SearchParameterDef | None:
 
 def problem(definitions: Definitions, one: SearchParameterDef) -> str:
     """The sentence that says why we can not serve this definition; '' if we can."""
+    return _problem(definitions, one)[1]
+
+
+def _problem(definitions: Definitions, one: SearchParameterDef) -> tuple[str, str]:
+    """(the element at fault, the sentence), both '' if there is none."""
     if not one.url:
-        return "A search parameter needs a url."
+        return "url", "A search parameter needs a url."
     if not one.code or not one.code.replace("-", "").replace("_", "").isalnum() or len(one.code) > 64:
-        return f"The code of a search parameter has 1 to 64 letters, digits, '-' and '_'; not '{one.code[:64]}'."
+        return "code", f"The code of a search parameter has 1 to 64 letters, digits, '-' and '_'; not '{one.code[:64]}'."
     if one.type not in KINDS or one.type == "special":
-        return f"Search parameters of type '{one.type[:20]}' are not supported."
+        return "type", f"Search parameters of type '{one.type[:20]}' are not supported."
     if not one.expression:
-        return "A search parameter needs an expression; an xpath is not read."
+        return "expression", "A search parameter needs an expression; an xpath is not read."
     if one.type == "composite" and len(one.components) < 2:
-        return "A composite search parameter needs two components or more."
+        return "component", "A composite search parameter needs two components or more."
     for base in one.base:
         if base not in _ABSTRACT and not definitions.is_resource_type(base):
-            return f"'{base[:40]}' is not a resource type of R4."
+            return "base", f"'{base[:40]}' is not a resource type of R4."
     try:
         found = [compile(definitions, one, type, {}) for type in bases(definitions, one)]
     except (PathError, RecursionError) as refused:
-        return f"The expression is not supported: {refused}"
+        return "expression", f"The expression is not supported: {refused}"
     if not any(found):
-        return "The expression finds nothing in the types that it is for."
-    return next((text for parameter in found if parameter is not None and (text := _kind_problem(parameter))), "")
+        return "expression", "The expression finds nothing in the types that it is for."
+    text = next((text for parameter in found if parameter is not None and (text := _kind_problem(parameter))), "")
+    return ("type" if text else ""), text
 
 
 def _kind_problem(parameter: Any) -> str:
@@ -102,7 +109,10 @@ def from_json(text: str) -> SearchParameterDef:
     return msgspec.json.decode(text, type=SearchParameterDef)
 
 
-def refusal(definitions: Definitions, resource: dict[str, Any]) -> str:
-    """Why an active SearchParameter resource must not be stored: it would promise what we cannot do; '' if it may."""
+def refusal(definitions: Definitions, resource: dict[str, Any]) -> Issue | None:
+    """Why an active SearchParameter resource must not be stored: it would promise what we cannot do; None if it may."""
     one = definition_of(resource)
-    return "" if one is None or is_standard(definitions, one) else problem(definitions, one)
+    if one is None or is_standard(definitions, one):
+        return None
+    element, text = _problem(definitions, one)
+    return Issue("error", "not-supported", text, f"SearchParameter.{element}") if text else None

@@ -121,6 +121,8 @@ class Query:
     summary: str | None = None
     elements: tuple[str, ...] = ()
     includes: tuple[Include, ...] = ()
+    contained: str | None = None
+    contained_type: str | None = None
     cursor: str | None = None
     used: tuple[tuple[str, str], ...] = ()
     unread: tuple[QueryError, ...] = ()
@@ -355,14 +357,17 @@ def _read_include(name: str, value: str, limits: Limits, seen: dict[str, Any], m
         raise QueryError(name, f"A search takes at most {limits.includes_max} includes.", "too-costly")
 
 
+_CONTAINED = {"_contained": ("contained", ("true", "false", "both")),
+              "_containedType": ("contained_type", ("container", "contained"))}
+
+
 def _read_contained(name: str, value: str, limits: Limits, seen: dict[str, Any], many: dict[str, list[Any]]) -> None:
-    _plain(name, "true, false, both")
-    if name == "_contained" and value not in ("true", "false", "both"):
-        raise QueryError(name, f"'_contained' takes true, false or both; not {value[:80]}", "value")
-    if name == "_containedType" and value not in ("container", "contained"):
-        raise QueryError(name, f"'_containedType' takes container or contained; not {value[:80]}", "value")
-    if name == "_contained" and value != "false":
-        raise QueryError(name, "'_contained': contained resources are not indexed on their own; only false is supported.")
+    _plain(name, "one word")
+    key, allowed = _CONTAINED[name]
+    _once(name, key, seen)
+    if value not in allowed:
+        raise QueryError(name, f"'{name}' takes one of {', '.join(allowed)}; not {value[:80]}", "value")
+    seen[key] = value
 
 
 def _read_page(name: str, value: str, limits: Limits, seen: dict[str, Any], many: dict[str, list[Any]]) -> None:

@@ -136,7 +136,7 @@ async def test_a_form_with_faults_keeps_what_was_typed(as_role: Any) -> None:
     assert 'value="Lý Văn Mới"' in desk.page and "Ngày chưa đúng" in desk.words() and "giới tính" in desk.words()
 
 
-async def test_a_similar_person_warns_while_typing_and_asks_a_reason_but_never_blocks(as_role: Any, person: str) -> None:
+async def test_a_similar_person_warns_and_asks_a_reason_but_never_blocks(as_role: Any, person: str) -> None:
     desk = await as_role("reception")
     again = {"name": "Đặng Thị Đường", "sex": "female", "birth": "1/2/1958"}
     await desk.get(f"{PATIENTS}/new")
@@ -212,7 +212,18 @@ async def test_a_role_sees_the_types_it_may_read(as_role: Any, person: str) -> N
     assert "Khám tăng huyết áp" in desk.words() and "152/94" not in desk.words()
 
 
-async def test_a_card_shows_every_element_and_the_json_as_sent(as_role: Any, store: Store, system: Actor, person: str) -> None:
+async def test_what_a_role_may_not_read_is_called_hidden_and_not_absent(as_role: Any, person: str) -> None:
+    desk = await as_role("reception")
+    await desk.get(f"{PATIENTS}/{person}")
+    assert "Cân nặng Vai trò của bạn không xem được" in desk.words() and "Chưa cân" not in desk.words()
+    assert "Dị ứng Chưa hỏi" in desk.words()
+    officer = await as_role("dpo")
+    await officer.get(f"{PATIENTS}/{person}/access")
+    assert "Dị ứng Vai trò của bạn không xem được" in officer.words() and "Chưa hỏi" not in officer.words()
+
+
+async def test_a_card_shows_every_element_and_the_json_as_sent(
+        as_role: Any, store: Store, system: Actor, person: str) -> None:
     key = await store_one(store, system, {
         "resourceType": "Observation", "status": "final", "code": {"text": "Glucose"}, "subject": {"reference": f"Patient/{person}"},
         "valueQuantity": {"value": 7.10, "unit": "mmol/L"}, "note": [{"text": "<script>alert(1)</script>"}],

@@ -45,7 +45,7 @@ def resource(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_what_can_be_served_or_has_no_effect_may_be_stored(changes: dict[str, Any]):
-    assert custom.refusal(STANDARD, resource(**changes)) == ""
+    assert custom.refusal(STANDARD, resource(**changes)) is None
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,8 @@ def test_what_can_be_served_or_has_no_effect_may_be_stored(changes: dict[str, An
     ],
 )
 def test_what_cannot_be_served_is_refused_with_the_reason(changes: dict[str, Any], word: str):
-    assert word in custom.refusal(STANDARD, resource(**changes))
+    issue = custom.refusal(STANDARD, resource(**changes))
+    assert issue is not None and word in issue.diagnostics
 
 
 def test_a_definition_survives_its_row_in_the_database():

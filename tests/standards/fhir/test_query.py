@@ -69,8 +69,8 @@ def test_count_zero_is_allowed_and_a_large_one_is_cut() -> None:
 
 @pytest.mark.parametrize(("text", "code"), [
     ("_text=a", "not-supported"), ("_content=a", "not-supported"), ("_filter=a", "not-supported"),
-    ("_query=a", "not-supported"), ("_sort=_score", "not-supported"), ("_contained=true", "not-supported"),
-    ("_contained=both", "not-supported"), ("_contained=maybe", "value"), ("_list=$current-problems", "not-supported"),
+    ("_query=a", "not-supported"), ("_sort=_score", "not-supported"), ("_contained=true&_contained=both", "value"),
+    ("_containedType=inner", "value"), ("_contained=maybe", "value"), ("_list=$current-problems", "not-supported"),
     ("_list=a b", "value"), ("_count=-1", "value"), ("_count=x", "value"), ("_count=١", "value"),
     ("_count=5&_count=6", "value"), ("_total=many", "value"), ("_summary=yes", "value"), ("_sort=a b", "value"),
     ("_elements=a/b", "value"), ("_include=Observation", "value"), ("_include=observation:subject", "value"),
