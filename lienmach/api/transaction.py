@@ -73,6 +73,7 @@ async def run(tx: Transaction, found: list[Step], base_url: str, *, representati
               request_id: str = "") -> list[bytes]:
     """All steps in one unit of work; the entries of the response, in the order of the request."""
     found = [replace(step) for step in found]  # a unit that must run again starts from the request
+    tx.defers_references = True
     tx.access.note("transaction", request_id=request_id)
     await _name(tx, found)
     _refuse_doubles(found)
@@ -97,6 +98,7 @@ async def run(tx: Transaction, found: list[Step], base_url: str, *, representati
             await asyncio.sleep(0)
     if problems:
         raise errors.Unprocessable(issues=problems[:_ISSUES_MAX])
+    await _check_references(tx, found)
     tx.access.note("transaction", request_id=request_id)
     return [results[index] for index in range(len(found))]
 
@@ -106,6 +108,18 @@ def _turn(step: Step) -> tuple[int, bool, int]:
     order = steps.ORDER[step.method]
     is_written = steps.ORDER["DELETE"] < order < steps.ORDER["GET"]
     return steps.ORDER["POST"] if is_written else order, step.waits, order
+
+
+async def _check_references(tx: Transaction, found: list[Step]) -> None:
+    """For tenants whose references must resolve: each does, now that the whole bundle is there."""
+    if not tx.tenant.references_must_resolve:
+        return
+    for step in found:
+        if step.method in ("POST", "PUT") and step.value is not None:
+            try:
+                await references.check(tx, step.value)
+            except errors.Failure as failure:
+                raise failure.__class__(issues=[steps.inside(step, issue) for issue in failure.issues]) from None
 
 
 async def _name(tx: Transaction, found: list[Step]) -> None:

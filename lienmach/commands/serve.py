@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -138,5 +139,9 @@ def _server(config: uvicorn.Config, ready_fd: int | None) -> uvicorn.Server:
             if self.started and ready_fd is not None:
                 os.write(ready_fd, b"1")
                 os.close(ready_fd)
+            # The definitions stay for good; looking through them for cycles held all requests up for 80 to 260 ms.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 50)
 
     return Server(config)

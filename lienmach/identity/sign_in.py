@@ -9,8 +9,10 @@ Failures older than a day are forgotten. An unknown login is counted, locked and
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from datetime import datetime, timedelta
+from weakref import WeakKeyDictionary
 
 import asyncpg
 
@@ -23,6 +25,8 @@ ADDRESS_FAILURES_MAX = 30
 ADDRESS_WINDOW = timedelta(minutes=10)
 FORGET_AFTER = timedelta(days=1)
 TENANT_DEFAULT = "main"
+_AT_ONCE = 2  # as many as are hashed at a time, see passwords.py
+_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 def lock_of(failures: int) -> timedelta | None:
@@ -48,6 +52,16 @@ def is_loopback(address: str) -> bool:
 
 async def verify(pool: asyncpg.Pool, text: str, password: str, *, address: str, now: datetime) -> users.Account:
     """Return the account, or raise Unauthenticated (one sentence for all reasons) or TooMany (with seconds)."""
+    async with _gate():
+        return await _verify(pool, text, password, address=address, now=now)
+
+
+def _gate() -> asyncio.Semaphore:
+    """A guess is counted before the next but one begins: sent all at once they would all find an open lock."""
+    return _gates.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE))
+
+
+async def _verify(pool: asyncpg.Pool, text: str, password: str, *, address: str, now: datetime) -> users.Account:
     await _check_address(pool, address, now)
     login, slug = split(text)
     tenant = await rows.tenant_of(pool, slug)

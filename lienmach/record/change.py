@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -60,7 +59,6 @@ class Change:
     superseded: bool = False
     frame: Frame | None = None
     contained: Sequence[Inner] = ()
-    salt: bytes = field(default_factory=lambda: os.urandom(16))
     rid: int = 0
     seq: int = 0
 

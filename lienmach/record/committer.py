@@ -1,8 +1,9 @@
 """The only place that commits.
 
 Units of work of one tenant that end in the same moment are written in one transaction: one lock of the chain's
-head, one statement of inserts, one flush to disk. A commit never shares fates: if a group fails for a reason
-that one unit may have caused, all of it is rolled back and its units are written again one by one.
+head, one statement of inserts (several for very many rows), one flush to disk. A commit never shares fates: if a
+group fails for a reason that one unit may have caused, all of it is rolled back and its units are written again
+one by one.
 
 Before it writes, the committer holds the head's row lock, so it is alone in its tenant (other processes wait):
 premises that a unit took from its snapshot (this version is current, nothing matches this condition) are
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections import deque
 from typing import Any
 
@@ -159,10 +161,11 @@ class Committer:
         moves = _Moves()
         frames: set[int] = set()
         seq, chain = head["seq"], head["hash"]
+        salts = iter(_salts(sum(len(unit.changes) for unit in units)))
         for unit in units:
             for change in unit.changes:
                 seq += 1
-                chain = _gather(rows, moves, tenant, seq, chain, change)
+                chain = _gather(rows, moves, tenant, seq, chain, next(salts), change)
                 if change.frame is not None and not (
                         change.frame.number in self._frames or change.frame.number in frames):
                     frames.add(change.frame.number)
@@ -209,7 +212,14 @@ async def _send(connection: asyncpg.Connection, rows: rowsets.Rows, moves: _Move
     await connection.execute(sql, *args)
 
 
-def _gather(rows: rowsets.Rows, moves: _Moves, tenant: int, seq: int, chain: bytes, change: Change) -> bytes:
+def _salts(count: int) -> list[bytes]:
+    """Fresh salts, drawn together: asking the kernel costs more than the bytes."""
+    drawn = os.urandom(ledger.SALT_BYTES * count)
+    return [drawn[at : at + ledger.SALT_BYTES] for at in range(0, len(drawn), ledger.SALT_BYTES)]
+
+
+def _gather(rows: rowsets.Rows, moves: _Moves, tenant: int, seq: int, chain: bytes, salt: bytes,
+            change: Change) -> bytes:
     """Give one change its number and its link, and lay its rows out. Returns the chain with it."""
     rid = seq if change.point is None else change.point.rid
     if change.prior is not None:
@@ -217,10 +227,11 @@ def _gather(rows: rowsets.Rows, moves: _Moves, tenant: int, seq: int, chain: byt
     change.rid = rid
     change.seq = seq
     chain = ledger.link(chain, seq=seq, tenant=tenant, type_number=change.type_number, resource_id=change.id,
-                        version_id=change.version_id, op=change.op, at=change.at, salt=change.salt, body=change.body)
+                        version_id=change.version_id, op=change.op, at=change.at, patient=change.patient,
+                        salt=salt, body=change.body)
     deleted = change.op == "D"
     rows.tables["version"].append((change.bucket, seq, rid, change.type_number, change.version_id, change.op,
-                                   change.at, change.id, change.patient, change.salt, chain, change.body))
+                                   change.at, change.id, change.patient, salt, chain, change.body))
     if change.superseded:
         return chain  # a later change of the same unit is the current one
     if change.point is None:

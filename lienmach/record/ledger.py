@@ -1,6 +1,6 @@
 """The chain: one gapless sequence and one hash chain per tenant, over every version, audit events included.
 
-    leaf = SHA-256(frame of tenant, type, id, version_id, op, at, salt, SHA-256(body))
+    leaf = SHA-256(frame of tenant, type, id, version_id, op, at, patient, salt, SHA-256(body))
     hash = SHA-256(hash of the row before || seq as 8 bytes || leaf)
 
 The salt is random per version and kept beside the body: erase both and the leaf says nothing about a person,
@@ -20,17 +20,19 @@ import asyncpg
 from lienmach.standards.fhir import type_numbers
 
 FIRST_HASH = bytes(32)
+SALT_BYTES = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _BATCH = 2000
 
 
 def link(previous: bytes, *, seq: int, tenant: int, type_number: int, resource_id: str, version_id: int, op: str,
-         at: datetime, salt: bytes, body: bytes) -> bytes:
+         at: datetime, patient: str | None, salt: bytes, body: bytes) -> bytes:
     """The 32 bytes of the chain with this row, given those with the row before."""
-    frame = b"%d|%d|%d|%b|%d|%b|%d|%b" % (
+    person = (patient or "").encode()
+    frame = b"%d|%d|%d|%b|%d|%b|%d|%d|%b|%b" % (
         tenant, type_number, len(resource_id), resource_id.encode(), version_id, op.encode(),
-        (at - _EPOCH) // _MICROSECOND, salt + sha256(body).digest(),
+        (at - _EPOCH) // _MICROSECOND, len(person), person, salt + sha256(body).digest(),
     )
     return sha256(previous + seq.to_bytes(8, "big") + sha256(frame).digest()).digest()
 
@@ -65,7 +67,7 @@ async def verify(connection: asyncpg.Connection, tenant: int) -> AsyncIterator[P
     seq, chain = 0, FIRST_HASH
     while True:
         rows = await connection.fetch(
-            "select seq, type, id, version_id, op, at, salt, hash, body, rid from version "
+            "select seq, type, id, version_id, op, at, patient, salt, hash, body, rid from version "
             "where tenant = $1 and seq > $2 order by seq limit $3", tenant, seq, _BATCH)
         if not rows:
             break
@@ -94,7 +96,7 @@ async def verify(connection: asyncpg.Connection, tenant: int) -> AsyncIterator[P
 def _follow(chain: bytes, tenant: int, row: asyncpg.Record) -> bytes:
     op = row["op"].decode() if isinstance(row["op"], bytes) else row["op"]
     return link(chain, seq=row["seq"], tenant=tenant, type_number=row["type"], resource_id=row["id"],
-                version_id=row["version_id"], op=op, at=row["at"], salt=row["salt"], body=row["body"])
+                version_id=row["version_id"], op=op, at=row["at"], patient=row["patient"], salt=row["salt"], body=row["body"])
 
 
 async def _explain(connection: asyncpg.Connection, tenant: int, row: asyncpg.Record) -> str:

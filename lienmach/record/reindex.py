@@ -287,7 +287,7 @@ class _Build:
         terms = []
         for row in found:
             resource = fhir_json.parse(row["body"])
-            extract = index_rows.extract
+            extract: Any = index_rows.extract
             if row["rid"] < 0:
                 resource = resource["contained"][contained.place_of(row["rid"])]
                 extract = contained.extract_one

@@ -107,7 +107,7 @@ async def _store(tx: Transaction, kind: str, resource_id: str, body: bytes, reso
             errors.Issue(f.severity, f.code, f.diagnostics, f.expression) for f in findings])
     if kind == "SearchParameter" and (refused := custom.refusal(tx.definitions, resource)) is not None:
         raise errors.Unprocessable(issues=[refused])
-    if tx.tenant.references_must_resolve:
+    if tx.tenant.references_must_resolve and not tx.defers_references:
         await references.check(tx, resource)
     at = tx.now if current is None else _later(tx, current)
     version_id = 1 if current is None else current.version_id + 1

@@ -34,6 +34,7 @@ _TOGETHER = {
     "record/choice": "record/plan.py",
     "record/walk": "record/plan.py",
     "record/need": "record/criteria.py",
+    "record/contained": "record/criteria.py",
     "record/rowsets": "record/committer.py",
     "record/frames": "record/audit.py",
 }

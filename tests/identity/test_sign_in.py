@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -102,3 +103,10 @@ async def test_a_demo_login_opens_on_this_machine_only(people: asyncpg.Pool, add
     else:
         with pytest.raises(Unauthenticated):
             await attempt(people, "mau", PASSWORD, address=address)
+
+
+async def test_guesses_sent_all_at_once_are_counted_like_those_sent_one_by_one(people: asyncpg.Pool) -> None:
+    found = await asyncio.gather(*[attempt(people, "lan", f"sai {n}") for n in range(12)], return_exceptions=True)
+    guessed = sum(isinstance(one, Unauthenticated) for one in found)
+    assert guessed in (5, 6)  # two are looked at side by side
+    assert sum(isinstance(one, TooMany) for one in found) == 12 - guessed

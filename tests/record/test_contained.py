@@ -318,7 +318,9 @@ async def test_a_parameter_that_is_added_later_finds_what_is_contained(
     assert await ids(store, "Medication?code=a&_id=m2&_contained=true") == {"r0", "r1", "r2", "r3"}
 
 
-async def test_after_any_course_of_writes_the_rows_are_those_of_the_current_versions(store: Store, system: Actor) -> None:
+async def test_after_any_course_of_writes_the_rows_are_those_of_the_current_versions(
+    store: Store, system: Actor
+) -> None:
     chance = random.Random(11)
     current: dict[str, dict[str, Any] | None] = {}
     for _ in range(40):

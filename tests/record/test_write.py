@@ -8,7 +8,7 @@ import json
 import pytest
 
 from lienmach.base import errors
-from lienmach.record import conditional, history, read, write
+from lienmach.record import conditional, history, ledger, read, write
 
 PATIENT = b'{"resourceType":"Patient","name":[{"text":"Nguy\xe1\xbb\x85n V\xc4\x83n \xc3\x82n"}],"birthDate":"1958-02-01"}'
 WEIGHT = (b'{"resourceType":"Observation","status":"final","code":{"text":"w"},"valueQuantity":{"value":62.50,'
@@ -123,3 +123,24 @@ async def test_the_same_id_in_two_tenants_is_two_resources(store, system, strang
     body = PATIENT[:-1] + b',"id":"same"}'
     for actor in (system, stranger):
         assert (await store.run(actor, lambda tx: write.update(tx, "Patient", "same", body))).op == "C"
+
+
+async def test_a_unit_of_more_versions_than_one_statement_takes_is_whole_and_in_order(store, system):
+    async def work(tx):
+        for n in range(1100):
+            body = b'{"resourceType":"Basic","id":"b%d","code":{"text":"%d"}}' % (n, n)
+            await write.update(tx, "Basic", f"b{n}", body)
+        for n in range(0, 1100, 50):  # the same once more, in another statement than the version before
+            await write.update(tx, "Basic", f"b{n}", b'{"resourceType":"Basic","id":"b%d","code":{"text":"again"}}' % n)
+
+    for times in (1, 2):
+        await store.run(system, work)
+        async with store.begin(system) as tx:
+            assert (await read.read(tx, "Basic", "b50")).version_id == 2 * times
+            assert (await read.read(tx, "Basic", "b51")).version_id == times
+            head = (await tx.fetch("select seq from ledger where tenant = $1", 1))[0]["seq"]
+        async with store.pool.acquire() as connection, connection.transaction():
+            await connection.execute("set local lienmach.tenant = '1'")
+            said = [one async for one in ledger.verify(connection, 1)]
+        assert not [one for one in said if isinstance(one, ledger.Fault)]
+        assert said[-1].rows >= head

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from lienmach.base import errors
 from lienmach.departments.registration import values
+from lienmach.record import read
 from lienmach.record.transaction import Transaction
 from lienmach.standards.fhir import json as fhir_json
 
@@ -17,13 +19,15 @@ async def of(tx: Transaction, references: Iterable[str]) -> dict[str, str]:
     found = {}
     for reference in sorted(set(references))[:_MAX]:
         kind, _, key = reference.partition("/")
-        if not tx.definitions.is_resource_type(kind) or "/" in key or not tx.policy.may_read(tx.definitions.type_number(kind)):
+        if not tx.definitions.is_resource_type(kind) or "/" in key:
             continue
-        point = await tx.point(kind, key)
-        if point is not None and not point.deleted:
-            name = _name(fhir_json.parse(point.body))
-            if name:
-                found[reference] = name
+        try:
+            stored = await read.read(tx, kind, key)  # who is named on the page is named in its audit event
+        except (errors.NotFound, errors.Gone, errors.Refused):
+            continue
+        name = _name(fhir_json.parse(stored.body))
+        if name:
+            found[reference] = name
     return found
 
 
