@@ -126,9 +126,10 @@ def bundle(kind: str, *, links: list[tuple[str, str]], entries: list[bytes], tot
     return start[:-1] + b',"entry":[' + b",".join(entries) + b"]}"
 
 
-def search_entry(base_url: str, resource_type: str, resource_id: str, body: bytes, mode: bytes) -> bytes:
-    url = fhir_json.dump(f"{base_url}/{resource_type}/{resource_id}")
-    return b'{"fullUrl":%b,"resource":%b,"search":{"mode":"%b"}}' % (url, body, mode)
+def search_entry(base_text: bytes, resource_type: str, resource_id: str, body: bytes, mode: bytes) -> bytes:
+    """base_text: the base URL as JSON text without its quotes; types and ids need no escape."""
+    return b'{"fullUrl":"%b/%b/%b","resource":%b,"search":{"mode":"%b"}}' % (
+        base_text, resource_type.encode(), resource_id.encode(), body, mode)
 
 
 def history_entry(base_url: str, stored: Stored) -> bytes:

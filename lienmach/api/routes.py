@@ -126,7 +126,8 @@ def _type(kind: str, method: str, request: Request) -> tuple[str, Work]:
         return "update-conditional", lambda s, a, r: update.by_condition(s, a, r, kind)
     if method == "PATCH":
         return "patch-conditional", lambda s, a, r: patch.instance(s, a, r, kind, None)
-    return _only(method, ("DELETE",), "delete-conditional", lambda s, a, r: delete.by_condition(s, a, r, kind))
+    allowed = ("GET", "POST", "PUT", "PATCH", "DELETE")
+    return _only(method, allowed, "delete-conditional", lambda s, a, r: delete.by_condition(s, a, r, kind))
 
 
 def _instance(kind: str, resource_id: str, method: str) -> tuple[str, Work]:
@@ -136,7 +137,8 @@ def _instance(kind: str, resource_id: str, method: str) -> tuple[str, Work]:
         return "update", lambda s, a, r: update.instance(s, a, r, kind, resource_id)
     if method == "PATCH":
         return "patch", lambda s, a, r: patch.instance(s, a, r, kind, resource_id)
-    return _only(method, ("DELETE",), "delete", lambda s, a, r: delete.instance(s, a, r, kind, resource_id))
+    allowed = ("GET", "PUT", "PATCH", "DELETE")
+    return _only(method, allowed, "delete", lambda s, a, r: delete.instance(s, a, r, kind, resource_id))
 
 
 def _below(store: Store, parts: tuple[str, ...], method: str) -> tuple[str, Work]:

@@ -11,6 +11,7 @@ from lienmach.base.actor import Actor
 from lienmach.base.errors import Issue
 from lienmach.record import search
 from lienmach.record.transaction import Store, Transaction
+from lienmach.standards.fhir import json as fhir_json
 from lienmach.standards.fhir import outcome
 
 
@@ -38,11 +39,12 @@ async def answer(tx: Transaction, base_url: str, resource_type: str | None, para
     page = await search.search(tx, resource_type, params, compartment=compartment,
                                handling="lenient" if handling == "lenient" else "strict")
     entries: list[bytes] = []
+    base_text = fhir_json.dump(base_url)[1:-1]
     for stored, mode in (*((one, b"match") for one in page.matches), *((one, b"include") for one in page.included)):
         body = stored.body
         if page.query.summary is not None or page.query.elements:
             body = subsets.cut(tx.definitions, body, page.query.summary, page.query.elements)
-        entries.append(answers.search_entry(base_url, stored.type, stored.id, body, mode))
+        entries.append(answers.search_entry(base_text, stored.type, stored.id, body, mode))
     total, issues = page.total, page.issues
     if page.total_is_floor:  # only an estimate may be less than the truth, and says so
         total = total if page.query.total == "estimate" else None
@@ -51,7 +53,7 @@ async def answer(tx: Transaction, base_url: str, resource_type: str | None, para
         entries.append(b'{"resource":%b,"search":{"mode":"outcome"}}' % outcome.write(issues))
     url = f"{base_url}/{quote(path, safe='/*')}"
     self_text = urlencode(page.self_params)
-    tx.access.note(kind, query=f"{path}?{self_text}"[:4000], request_id=request_id)
+    tx.access.note(kind, query=f"{path}?{self_text}", request_id=request_id)
     links = [("self", url + (f"?{self_text}" if self_text else ""))]
     if page.next_cursor is not None:
         kept = [(name, value) for name, value in page.self_params if name != "_page"]

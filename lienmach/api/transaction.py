@@ -141,8 +141,6 @@ async def _name(tx: Transaction, found: list[Step]) -> None:
         step.id = known
         if condition and known is not None:
             same[(step.type, condition)] = known
-    number = tx.definitions.type_number
-    tx.promised.update((number(step.type), step.id) for step in found if step.id and step.method in ("POST", "PUT"))
 
 
 def _claimed_id(step: Step) -> str | None:
@@ -321,8 +319,8 @@ async def _batch_entry(store: Store, actor: Actor, request: Request, step: Step,
     try:
         if step.method == "PATCH":
             stream = io.BytesIO(_patch_text(step))
-        name, work = route(store, one)
-        if name == "transaction":
+        interaction, work = route(store, one)
+        if interaction == "transaction":
             raise errors.Invalid("An entry of a batch is not itself a batch or a transaction.", expression="request.url")
         answer = await failures.run(store, actor, one, work)
     except errors.Failure as failure:

@@ -38,7 +38,7 @@ def lock_of(failures: int) -> timedelta | None:
 
 def split(text: str) -> tuple[str, str]:
     """Read "name" or "name@slug" as (login, tenant slug)."""
-    login, _, slug = text.strip().casefold().partition("@")
+    login, _, slug = text.strip().casefold().replace("\0", "\ufffd").partition("@")  # PostgreSQL has no NUL in texts
     return login[:80], slug[:80] or TENANT_DEFAULT
 
 

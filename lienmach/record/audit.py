@@ -33,7 +33,9 @@ from lienmach.standards.fhir.definitions import Definitions
 _PROFILE = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."
 _DCM = "http://dicom.nema.org/resources/ontology/DCM"
 _INSTANT = timedelta(milliseconds=1)  # how long an instant written with milliseconds lasts
-_PERSONS_MAX = 1000  # of one event; an answer shows no more than a page
+_QUERY_CHARS_MAX = 4000
+_REQUEST_ID_CHARS_MAX = 200
+_PERSONS_MAX = 1000  # of one event; the others are named in further ones
 
 # interaction -> (BALP profile part, action, is the client the source of the data?)
 _KINDS: dict[str, tuple[str, str, bool]] = {
@@ -66,8 +68,8 @@ class Access:
         """
         self.interaction = interaction
         self.what = what or self.what
-        self.query = query
-        self.request_id = request_id or self.request_id
+        self.query = query[:_QUERY_CHARS_MAX]
+        self.request_id = request_id[:_REQUEST_ID_CHARS_MAX] or self.request_id
         self.outcome = outcome
 
     def show(self, stored: Stored) -> None:
@@ -92,7 +94,10 @@ class Audited(Protocol):
 
 
 def collect(tx: Audited) -> None:
-    """Add the unit's AuditEvent to its changes; nothing if it neither noted, nor showed, nor changed anything."""
+    """Add the unit's AuditEvent to its changes; nothing if it neither noted, nor showed, nor changed anything.
+
+    Every person is named: more than _PERSONS_MAX make several events.
+    """
     access = tx.access
     if not (access.interaction or access.persons or tx.changes):
         return
@@ -105,7 +110,9 @@ def collect(tx: Audited) -> None:
         interaction, what = _guess(tx.changes)
     elif not what and len(tx.changes) == 1:
         what = f"{tx.changes[0].type}/{tx.changes[0].id}"
-    tx.add(_event(tx, interaction, what, list(persons)[:_PERSONS_MAX]))
+    named = list(persons)
+    for start in range(0, max(1, len(named)), _PERSONS_MAX):
+        tx.add(_event(tx, interaction, what, named[start:start + _PERSONS_MAX]))
 
 
 def _guess(changes: list[Change]) -> tuple[str, str]:

@@ -139,8 +139,9 @@ class Committer:
         except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError) as failure:
             _log.error("the database has no room left: %s", failure.sqlstate)
             return errors.Unavailable("The disk of this node is full; nothing was stored. Free space and try again.")
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.AdminShutdownError,
-                asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError, OSError) as failure:
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+                asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError,
+                OSError) as failure:
             _log.warning("the database went away during a commit: %s", type(failure).__name__)
             return errors.Unavailable("The database is restarting; this change may not have been stored. Try again.")
         except asyncpg.PostgresError as failure:

@@ -68,10 +68,9 @@ class Points:
                 if not isinstance(error, Exception):
                     raise
                 continue
-            for row in rows:
-                _tell(wanted.pop(keys[row[0] - 1]), point_of(row), None)
-            for waiting in wanted.values():
-                _tell(waiting, None, None)
+            found = {keys[row[0] - 1]: point_of(row) for row in rows}
+            for key, waiting in wanted.items():
+                _tell(waiting, found.get(key), None)
 
 
 def _tell(waiting: list[asyncio.Future[Point | None]], point: Point | None, error: Exception | None) -> None:

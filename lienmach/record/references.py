@@ -43,8 +43,6 @@ async def check(tx: Transaction, resource: dict[str, Any]) -> None:
         if key is None:
             continue
         number = tx.definitions.type_number(key[0])
-        if (number, key[1]) in tx.promised:
-            continue
         pending = tx.pending.get((number, key[1]))
         point = await tx.point(*key) if pending is None else None
         if (pending is not None and pending.op == "D") or (pending is None and (point is None or point.deleted)):

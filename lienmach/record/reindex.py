@@ -49,16 +49,16 @@ async def load_customs(store: Store) -> None:
 
 
 async def watch(store: Store) -> None:
-    """Follow what other processes do to parameters, for as long as the store is open. Run it as a task."""
+    """Follow what other processes do to tenants and parameters, for as long as the store is open. Run it as a task."""
     since = _BEGINNING
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         try:
+            if await store.pool.fetchval("select count(*) from tenant") != len(store.tenants):
+                async with store.pool.acquire() as connection:  # added by another process
+                    store.tenants = await tenants.load_all(connection)
             for row in await store.pool.fetch("select * from reindex_changes($1)", since):
                 since = max(since, row["changed_at"])
-                if row["tenant"] not in store.tenants:  # added by another process
-                    async with store.pool.acquire() as connection:
-                        store.tenants = await tenants.load_all(connection)
                 tenant = store.tenants.get(row["tenant"])
                 if tenant is not None:
                     await refresh(store, tenant)

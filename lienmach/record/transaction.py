@@ -126,8 +126,8 @@ def _do_nothing() -> None:
 class Transaction:
     """`tx`: see the module. Collects changes, jobs and what was shown to whom."""
 
-    __slots__ = ("_ended", "_has_read", "_on", "_snapshot", "access", "actor", "changes", "defers_references", "definitions", "jobs", "marks",
-                 "now", "parameters", "pending", "policy", "premises", "promised", "store", "tenant")
+    __slots__ = ("_ended", "_has_read", "_on", "_snapshot", "access", "actor", "changes", "defers_references", "definitions",
+                 "jobs", "marks", "now", "parameters", "pending", "policy", "premises", "store", "tenant")
 
     def __init__(self, store: Store, actor: Actor, tenant: tenants.Tenant) -> None:
         self.store = store
@@ -141,7 +141,6 @@ class Transaction:
         self.pending: dict[Key, Change] = {}
         self.jobs: list[JobRow] = []
         self.premises: list[Premise] = []
-        self.promised: set[Key] = set()  # ids that this unit will store under, before it ends; references may name them
         self.marks: dict[bytes, Mark] = {}  # what an import remembers of its sources (record/bulk.py)
         self.access = audit.Access()
         self.defers_references = False  # a bundle looks at its references when all of it is written

@@ -1,4 +1,4 @@
-"""The outermost layer of all pages: security headers, no caching of people's data, gzip.
+"""The outermost layer of all pages: security headers, no caching of people's data, gzip, a limit to forms.
 
 A plain ASGI wrapper. Nothing may be loaded from outside, no inline script or style runs, no frame shows us.
 """
@@ -9,6 +9,8 @@ import gzip
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lienmach.base import errors
 
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
           "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'")
@@ -21,6 +23,7 @@ _ALWAYS = (
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(self), microphone=(self), geolocation=(), payment=(), usb=()"),
 )
+FORM_BYTES_MAX = 1024 * 1024
 _PACK_BYTES_MIN = 1000
 _PACKED_TYPES = ("text/html", "application/json", "application/fhir+json", "text/plain")
 
@@ -38,6 +41,15 @@ class SecurityHeaders:
         takes_gzip = "gzip" in Headers(scope=scope).get("accept-encoding", "")
         is_tls = scope.get("scheme") == "https"
         start: Message | None = None
+        received_bytes = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal received_bytes
+            message = await receive()
+            received_bytes += len(message.get("body", b""))
+            if received_bytes > FORM_BYTES_MAX:  # forms are read whole, also those of people who are not signed in
+                raise errors.TooLarge(f"a form has at most {FORM_BYTES_MAX} bytes")
+            return message
 
         async def send_with_headers(message: Message) -> None:
             nonlocal start
@@ -57,7 +69,7 @@ class SecurityHeaders:
                 start = None
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        await self.app(scope, receive_within_limit, send_with_headers)
 
 
 def _pack(start: Message, message: Message) -> Message:

@@ -121,3 +121,12 @@ async def test_entity_tags_are_compared_weakly_on_reading(fhir):
     await fhir.put("/Patient/p1", json={**PATIENT, "id": "p1"})
     for tag, status in (('W/"1"', 304), ('"1"', 304), ('"2", "1"', 304), ('"2"', 200), ("1", 200)):
         assert (await fhir.get("/Patient/p1", headers={"If-None-Match": tag})).status_code == status, tag
+
+
+async def test_what_a_client_says_of_itself_takes_little_room_in_the_audit(fhir):
+    await fhir.put("/Patient/p1", json={**PATIENT, "id": "p1"})
+    await fhir.get("/Patient/p1", headers={"X-Request-Id": "r" * 50_000})
+    assert (await fhir.get("/Patient?name=" + "x" * 6_000)).status_code == 200
+    found = await fhir.get("/AuditEvent")
+    assert found.json()["total"] == 3
+    assert all(len(str(one["resource"])) < 10_000 for one in found.json()["entry"])

@@ -170,3 +170,30 @@ async def test_kinds_that_nobody_here_does_are_left_alone(pool, owner_url) -> No
     await _queue(pool, jobs.JobRow("drum"))
     assert await _worker(pool, lambda *_: None).run_once() == 0
     assert (await _rows(owner_url))[0]["attempts"] == 0
+
+
+async def test_a_worker_outlives_an_error_of_the_driver(pool, owner_url) -> None:
+    rung = asyncio.Event()
+
+    async def ring(app, job) -> None:
+        rung.set()
+
+    class Stumbling:
+        """The pool, but for one error that is none of PostgreSQL's: asyncpg raises it when a server is killed."""
+
+        errors = [asyncpg.InternalClientError("got result for unknown protocol state")]
+
+        async def fetch(self, *args):
+            if self.errors:
+                raise self.errors.pop()
+            return await pool.fetch(*args)
+
+        def __getattr__(self, name):
+            return getattr(pool, name)
+
+    worker = jobs.Worker(Stumbling(), [jobs.Job("bell", ring)], None, poll_seconds=0.05)
+    await _queue(pool, jobs.JobRow("bell"))
+    working = asyncio.create_task(worker.run())
+    await asyncio.wait_for(rung.wait(), 10)
+    worker.stop()
+    await asyncio.wait_for(working, 10)

@@ -104,3 +104,13 @@ def tenant():
     from lienmach.record.tenants import Tenant
 
     return Tenant(1, "main", "x", ZoneInfo("Asia/Ho_Chi_Minh"), 77)
+
+
+@pytest.mark.parametrize(("count", "events"), [(1000, 1), (1001, 2)])
+async def test_nobody_is_left_out_however_many_an_answer_is_about(store, system, count, events):
+    async with store.begin(system) as tx:
+        for n in range(count):
+            await write.create(tx, PATIENT, resource_id=f"p{n}")
+    found = await _events(store, system)
+    named = [one["what"]["reference"] for event in found for one in event["entity"]]
+    assert (len(found), sorted(named)) == (events, sorted(f"Patient/p{n}" for n in range(count)))

@@ -24,11 +24,8 @@ async def test_another_person_who_is_named_is_audited(store: Store, system: Acto
         found = await titles.of(tx, ["Patient/b", "Organization/o", "Patient/nobody", "http://x/y", "Nothing/1"])
     assert found == {"Patient/b": "Mẫu Thị Hai", "Organization/o": "Trạm Mẫu"}
     async with store.begin(system) as tx:
-        events = (await search.search(tx, "AuditEvent", [("patient", "Patient/b"), ("agent:identifier", "bs")])).matches
-        if not events:
-            events = [one for one in (await search.search(tx, "AuditEvent", [("patient", "Patient/b")])).matches
-                      if b'"value":"bs"' in one.body]
-    assert len(events) == 1
+        events = (await search.search(tx, "AuditEvent", [("patient", "Patient/b")])).matches
+    assert sum(b'"value":"bs"' in one.body for one in events) == 1
 
 
 async def test_a_name_that_the_role_may_not_read_is_not_told(store: Store, system: Actor) -> None:
