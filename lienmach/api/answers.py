@@ -18,8 +18,19 @@ from lienmach.standards.fhir import outcome
 _JSON = (b"content-type", b"application/fhir+json; charset=utf-8")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_JSON_TYPES = frozenset(["application/fhir+json", "application/json", "text/json", "application/json+fhir", "json",
-                         "application/json-patch+json", "*/*", "application/*", ""])
+_JSON_TYPES = frozenset(
+    [
+        "application/fhir+json",
+        "application/json",
+        "text/json",
+        "application/json+fhir",
+        "json",
+        "application/json-patch+json",
+        "*/*",
+        "application/*",
+        "",
+    ]
+)
 
 
 def check_format(request: Request) -> None:
@@ -75,8 +86,13 @@ def _is_fresh(request: Request, stored: Stored) -> bool:
 def of_write(request: Request, stored: Stored, *, created: bool) -> Answer:
     """201 or 200 with Location and ETag, and the body that `Prefer: return=` asks for."""
     location = f"{request.base_url}/{stored.type}/{stored.id}/_history/{stored.version_id}".encode()
-    headers = [_JSON, (b"etag", etag(stored.version_id)), (b"last-modified", _http_date(stored.last_updated)),
-               (b"location", location), (b"content-location", location)]
+    headers = [
+        _JSON,
+        (b"etag", etag(stored.version_id)),
+        (b"last-modified", _http_date(stored.last_updated)),
+        (b"location", location),
+        (b"content-location", location),
+    ]
     status = 201 if created else 200
     wish = request.prefers("return") or "representation"
     if wish == "minimal":
@@ -107,15 +123,21 @@ def of_failure(failure: errors.Failure) -> Answer:
 
 def of_fault() -> Answer:
     """500: what we did not foresee."""
-    return Answer(500, outcome.write([errors.Issue(
-        "fatal", "exception", "This is our fault, not yours; it is in this node's log.")]), [_JSON])
+    return Answer(
+        500,
+        outcome.write([errors.Issue("fatal", "exception", "This is our fault, not yours; it is in this node's log.")]),
+        [_JSON],
+    )
 
 
 def bundle(kind: str, *, links: list[tuple[str, str]], entries: list[bytes], total: int | None = None) -> bytes:
     """A Bundle around entries that are bytes already; nothing in them is written again."""
     head: dict[str, Any] = {
-        "resourceType": "Bundle", "id": ids.new_id(), "meta": {"lastUpdated": clock.to_instant(clock.now())},
-        "type": kind}
+        "resourceType": "Bundle",
+        "id": ids.new_id(),
+        "meta": {"lastUpdated": clock.to_instant(clock.now())},
+        "type": kind,
+    }
     if total is not None:
         head["total"] = total
     if links:
@@ -129,18 +151,32 @@ def bundle(kind: str, *, links: list[tuple[str, str]], entries: list[bytes], tot
 def search_entry(base_text: bytes, resource_type: str, resource_id: str, body: bytes, mode: bytes) -> bytes:
     """base_text: the base URL as JSON text without its quotes; types and ids need no escape."""
     return b'{"fullUrl":"%b/%b/%b","resource":%b,"search":{"mode":"%b"}}' % (
-        base_text, resource_type.encode(), resource_id.encode(), body, mode)
+        base_text,
+        resource_type.encode(),
+        resource_id.encode(),
+        body,
+        mode,
+    )
 
 
 def history_entry(base_url: str, stored: Stored) -> bytes:
     """An entry of a history Bundle: the version, and the request and response that made it."""
-    method, status = {"C": ("PUT" if stored.version_id > 1 else "POST", "201"), "U": ("PUT", "200"),
-                      "D": ("DELETE", "204")}[stored.op]
+    method, status = {
+        "C": ("PUT" if stored.version_id > 1 else "POST", "201"),
+        "U": ("PUT", "200"),
+        "D": ("DELETE", "204"),
+    }[stored.op]
     url = stored.type if method == "POST" else f"{stored.type}/{stored.id}"
-    tail = fhir_json.dump({
-        "request": {"method": method, "url": url},
-        "response": {"status": status, "etag": etag(stored.version_id).decode(),
-                     "lastModified": clock.to_instant(stored.last_updated)}})[1:]
+    tail = fhir_json.dump(
+        {
+            "request": {"method": method, "url": url},
+            "response": {
+                "status": status,
+                "etag": etag(stored.version_id).decode(),
+                "lastModified": clock.to_instant(stored.last_updated),
+            },
+        }
+    )[1:]
     head = b'{"fullUrl":' + fhir_json.dump(f"{base_url}/{stored.type}/{stored.id}") + b","
     if stored.op != "D":
         head += b'"resource":' + stored.body + b","
@@ -150,5 +186,7 @@ def history_entry(base_url: str, stored: Stored) -> bytes:
 def _http_date(moment: datetime) -> bytes:
     """An HTTP date (RFC 9110 5.6.7); four times as fast as email.utils, and every answer carries one."""
     at = moment.astimezone(UTC)
-    return (f"{_DAYS[at.weekday()]}, {at.day:02d} {_MONTHS[at.month]} {at.year:04d} "
-            f"{at.hour:02d}:{at.minute:02d}:{at.second:02d} GMT").encode()
+    return (
+        f"{_DAYS[at.weekday()]}, {at.day:02d} {_MONTHS[at.month]} {at.year:04d} "
+        f"{at.hour:02d}:{at.minute:02d}:{at.second:02d} GMT"
+    ).encode()

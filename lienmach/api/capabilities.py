@@ -13,9 +13,18 @@ from lienmach.record.index.parameters import Parameter, Parameters
 from lienmach.record.transaction import Store
 from lienmach.standards.fhir import json as fhir_json
 
-_INTERACTIONS = ("read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type")
-_RESULT_PARAMETERS = (
-    ("_id", "token"), ("_lastUpdated", "date"), ("_list", "reference"), ("_has", "special"))
+_INTERACTIONS = (
+    "read",
+    "vread",
+    "update",
+    "patch",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
+)
+_RESULT_PARAMETERS = (("_id", "token"), ("_lastUpdated", "date"), ("_list", "reference"), ("_has", "special"))
 
 
 async def metadata(store: Store, request: Request) -> Answer:
@@ -42,20 +51,28 @@ def _of_everyone(store: Store, base_url: str) -> bytes:
 def statement(store: Store, base_url: str, parameters: Parameters) -> dict[str, Any]:
     """parameters: what to list; those that are still being built are left out."""
     return {
-        "resourceType": "CapabilityStatement", "status": "active", "date": clock.to_instant(clock.now())[:10],
-        "kind": "instance", "fhirVersion": "4.0.1", "format": ["application/fhir+json", "json"],
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": clock.to_instant(clock.now())[:10],
+        "kind": "instance",
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
         "patchFormat": ["application/json-patch+json"],
         "software": {"name": "Liền Mạch", "version": package_metadata.version("lienmach")},
         "implementation": {"description": "Liền Mạch", "url": base_url},
-        "rest": [{
-            "mode": "server",
-            "security": {"description": "Bearer tokens; every access is audited."},
-            "resource": [_resource(kind, parameters) for kind in store.definitions.types],
-            "interaction": [{"code": code} for code in ("transaction", "batch", "search-system", "history-system")],
-            "searchParam": [_param("_id", "token"), _param("_lastUpdated", "date"), _param("_type", "token")],
-            "compartment": [f"http://hl7.org/fhir/CompartmentDefinition/{name}" for name in
-                            ("patient", "encounter", "practitioner", "relatedPerson", "device")],
-        }],
+        "rest": [
+            {
+                "mode": "server",
+                "security": {"description": "Bearer tokens; every access is audited."},
+                "resource": [_resource(kind, parameters) for kind in store.definitions.types],
+                "interaction": [{"code": code} for code in ("transaction", "batch", "search-system", "history-system")],
+                "searchParam": [_param("_id", "token"), _param("_lastUpdated", "date"), _param("_type", "token")],
+                "compartment": [
+                    f"http://hl7.org/fhir/CompartmentDefinition/{name}"
+                    for name in ("patient", "encounter", "practitioner", "relatedPerson", "device")
+                ],
+            }
+        ],
     }
 
 
@@ -65,10 +82,15 @@ def _resource(kind: str, parameters: Parameters) -> dict[str, Any]:
     codes = [code for code in _INTERACTIONS if not (guarded and code in ("update", "patch", "delete"))]
     includes = [f"{kind}:{code}" for code, one in sorted(found.items()) if one.kind == "reference"]
     return {
-        "type": kind, "profile": f"http://hl7.org/fhir/StructureDefinition/{kind}",
+        "type": kind,
+        "profile": f"http://hl7.org/fhir/StructureDefinition/{kind}",
         "interaction": [{"code": code} for code in codes],
-        "versioning": "versioned-update", "readHistory": True, "updateCreate": not guarded, "conditionalCreate": True,
-        "conditionalRead": "full-support", "conditionalUpdate": not guarded,
+        "versioning": "versioned-update",
+        "readHistory": True,
+        "updateCreate": not guarded,
+        "conditionalCreate": True,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": not guarded,
         "conditionalDelete": "not-supported" if guarded else "single",
         "referencePolicy": ["literal", "logical", "local"],
         **({"searchInclude": includes} if includes else {}),

@@ -39,15 +39,24 @@ class Request:
         """Raises errors.TooLarge for a longer query than allowed, errors.Malformed for one that is not UTF-8."""
         raw = scope["query_string"]
         if len(raw) > limits.query_bytes_max:
-            raise errors.TooLarge(f"The query has {len(raw)} bytes; the limit is {limits.query_bytes_max}. Use _search.")
+            raise errors.TooLarge(
+                f"The query has {len(raw)} bytes; the limit is {limits.query_bytes_max}. Use _search."
+            )
         headers = dict(scope["headers"])
-        path = scope["path"][len(prefix):]
+        path = scope["path"][len(prefix) :]
         host = headers.get(b"host", b"localhost").decode("latin-1")
         client = scope.get("client")
         return cls(
-            method=scope["method"], parts=tuple(p for p in path.split("/") if p), query=raw.decode("latin-1"),
-            headers=headers, base_url=f"{scope.get('scheme', 'http')}://{host}{prefix}",
-            address=client[0] if client else "", limits=limits, receive=receive, params=read_params(raw))
+            method=scope["method"],
+            parts=tuple(p for p in path.split("/") if p),
+            query=raw.decode("latin-1"),
+            headers=headers,
+            base_url=f"{scope.get('scheme', 'http')}://{host}{prefix}",
+            address=client[0] if client else "",
+            limits=limits,
+            receive=receive,
+            params=read_params(raw),
+        )
 
     def header(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")
@@ -120,8 +129,12 @@ def read_params(raw: bytes) -> list[tuple[str, str]]:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=2000)
     except ValueError:
         try:  # some clients send UTF-8 without quoting it
-            pairs = parse_qsl(unquote(raw.decode("utf-8"), errors="strict") if b"%" not in raw else raw.decode("utf-8"),
-                              keep_blank_values=True, errors="strict", max_num_fields=2000)
+            pairs = parse_qsl(
+                unquote(raw.decode("utf-8"), errors="strict") if b"%" not in raw else raw.decode("utf-8"),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=2000,
+            )
         except ValueError:
             raise errors.Malformed("The query is not percent-encoded UTF-8, or has too many parameters.") from None
     for _, value in pairs:

@@ -29,8 +29,13 @@ async def run(store: Store, actor: Actor, request: Request, work: Work) -> Answe
     except (errors.Refused, errors.PreconditionFailed):
         async with store.begin(actor) as tx:
             asked = request.header(b"if-none-exist") or request.query
-            tx.access.note(_INTERACTIONS.get(request.method, "delete"), what="/".join(request.parts[:2])[:100],
-                           query=asked, outcome="4", request_id=request.header(b"x-request-id"))
+            tx.access.note(
+                _INTERACTIONS.get(request.method, "delete"),
+                what="/".join(request.parts[:2])[:100],
+                query=asked,
+                outcome="4",
+                request_id=request.header(b"x-request-id"),
+            )
         raise
     except Exception as error:
         failure = of(error)
@@ -48,8 +53,17 @@ def of(error: Exception) -> errors.Failure | None:
     if isinstance(error, committer.Changed):
         return errors.Conflict("Others keep changing this; read it again and try once more.")
     # InternalClientError: what the driver says between PostgreSQL's last words and the end of the connection.
-    if isinstance(error, (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError,
-                          asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError, asyncpg.InternalClientError, OSError)):
+    if isinstance(
+        error,
+        (
+            asyncpg.PostgresConnectionError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            asyncpg.OperatorInterventionError,
+            asyncpg.InsufficientResourcesError,
+            OSError,
+        ),
+    ):
         _log.warning("the database went away or has no room: %s", type(error).__name__)
         return errors.Unavailable("The database is restarting or has no room; try again in a moment.")
     return None

@@ -16,20 +16,30 @@ from lienmach.standards.fhir import dates
 _KNOWN = frozenset(["_count", "_since", "_at", "_page", "_format", "_pretty", "_summary", "_elements"])
 
 
-async def versions(store: Store, actor: Actor, request: Request, resource_type: str | None = None,
-                   resource_id: str | None = None) -> Answer:
+async def versions(
+    store: Store, actor: Actor, request: Request, resource_type: str | None = None, resource_id: str | None = None
+) -> Answer:
     level = "instance" if resource_id else "type" if resource_type else "system"
     for name, _ in request.params:
         if name not in _KNOWN and request.prefers("handling") != "lenient":
             raise errors.UnknownParameter(f"History has no parameter '{name[:80]}'.")
     count = _count(request)
     async with store.begin(actor) as tx:
-        tx.access.note(f"history-{level}", what=f"{resource_type}/{resource_id[:64]}" if resource_id else "",
-                       query="" if resource_id else f"{'/'.join(request.parts)}?{request.query}",
-                       request_id=request.header(b"x-request-id"))
+        tx.access.note(
+            f"history-{level}",
+            what=f"{resource_type}/{resource_id[:64]}" if resource_id else "",
+            query="" if resource_id else f"{'/'.join(request.parts)}?{request.query}",
+            request_id=request.header(b"x-request-id"),
+        )
         page = await history.history(
-            tx, resource_type, resource_id, count=count, before_seq=_before(request), since=_moment(tx, request, "_since"),
-            at=_range(tx, request))
+            tx,
+            resource_type,
+            resource_id,
+            count=count,
+            before_seq=_before(request),
+            since=_moment(tx, request, "_since"),
+            at=_range(tx, request),
+        )
     path = quote("/".join(request.parts))
     kept = [(name, value) for name, value in request.params if name != "_page"]
     links = [("self", f"{request.base_url}/{path}" + (f"?{urlencode(kept)}" if kept else ""))]

@@ -23,8 +23,12 @@ async def instance(store: Store, actor: Actor, request: Request, resource_type: 
     if_match = bodies.if_match(request)
 
     async def work(tx: Transaction) -> Stored:
-        tx.access.note("patch", what=f"{resource_type}/{resource_id[:64]}" if resource_id else "",
-                       query="" if resource_id else request.query, request_id=request.header(b"x-request-id"))
+        tx.access.note(
+            "patch",
+            what=f"{resource_type}/{resource_id[:64]}" if resource_id else "",
+            query="" if resource_id else request.query,
+            request_id=request.header(b"x-request-id"),
+        )
         found = resource_id or await conditional.find_one(tx, resource_type, request.query)
         if found is None:
             raise errors.NotFound("The condition matches nothing, so there is nothing to patch.")
@@ -33,8 +37,9 @@ async def instance(store: Store, actor: Actor, request: Request, resource_type: 
     return answers.of_write(request, await store.run(actor, work), created=False)
 
 
-async def apply(tx: Transaction, resource_type: str, resource_id: str, text: bytes, *,
-                if_match: int | None = None) -> Stored:
+async def apply(
+    tx: Transaction, resource_type: str, resource_id: str, text: bytes, *, if_match: int | None = None
+) -> Stored:
     """Apply the patch to the current version and store the result as the next one.
 
     The version patched is a premise by itself: a concurrent change makes the unit run again on the newer one.
@@ -49,5 +54,6 @@ async def apply(tx: Transaction, resource_type: str, resource_id: str, text: byt
         raise errors.Unprocessable(str(problem), code="processing") from None
     except fhir_json.JsonError as problem:
         raise errors.Malformed(str(problem)) from None
-    return await write.update(tx, resource_type, resource_id, fhir_json.dump(changed), if_match=if_match,
-                              resource=changed, point=current)
+    return await write.update(
+        tx, resource_type, resource_id, fhir_json.dump(changed), if_match=if_match, resource=changed, point=current
+    )

@@ -17,8 +17,9 @@ async def instance(store: Store, actor: Actor, request: Request, resource_type: 
     return answers.of_stored(request, stored, body=body)
 
 
-async def version(store: Store, actor: Actor, request: Request, resource_type: str, resource_id: str,
-                  version_id: str) -> Answer:
+async def version(
+    store: Store, actor: Actor, request: Request, resource_type: str, resource_id: str, version_id: str
+) -> Answer:
     async with store.begin(actor) as tx:
         tx.access.note("vread", what=f"{resource_type}/{resource_id[:64]}", request_id=request.header(b"x-request-id"))
         stored = await read.vread(tx, resource_type, resource_id, version_id)

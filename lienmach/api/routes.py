@@ -1,16 +1,16 @@
 """The FHIR door: method and path -> interaction (FHIR R4 http.html). Raw ASGI below `/fhir`.
 
-    GET    metadata                                 capabilities (no token)
-    POST   (root)                                   batch, transaction
-    GET    (root) ?…, POST _search                  search of everything
-    GET    _history                                 history of everything
-    GET    [type] ?…, POST [type]/_search           search
-    POST   [type]                                   create
-    PUT, PATCH, DELETE [type] ?…                    by a condition
-    GET    [type]/_history                          history of a type
-    GET, PUT, PATCH, DELETE [type]/[id]             read, update, patch, delete
-    GET    [type]/[id]/_history [/vid]              history, vread
-    GET    [compartment]/[id]/[type] ?…             compartment search; `*` for every type
+GET    metadata                                 capabilities (no token)
+POST   (root)                                   batch, transaction
+GET    (root) ?…, POST _search                  search of everything
+GET    _history                                 history of everything
+GET    [type] ?…, POST [type]/_search           search
+POST   [type]                                   create
+PUT, PATCH, DELETE [type] ?…                    by a condition
+GET    [type]/_history                          history of a type
+GET, PUT, PATCH, DELETE [type]/[id]             read, update, patch, delete
+GET    [type]/[id]/_history [/vid]              history, vread
+GET    [compartment]/[id]/[type] ?…             compartment search; `*` for every type
 """
 
 from __future__ import annotations
@@ -102,8 +102,12 @@ def _system(parts: tuple[str, ...], method: str) -> tuple[str, Work]:
     if parts in ((), ("_search",)):
         if not parts and method == "POST":
             return "transaction", lambda s, a, r: transaction.bundle(s, a, r, route)
-        return _only(method, ("GET",) if not parts else ("POST",), "search-system",
-                     lambda s, a, r: search.search_page(s, a, r, None))
+        return _only(
+            method,
+            ("GET",) if not parts else ("POST",),
+            "search-system",
+            lambda s, a, r: search.search_page(s, a, r, None),
+        )
     if parts == ("_history",):
         return _only(method, ("GET",), "history-system", lambda s, a, r: history.versions(s, a, r))
     if parts == ("metadata",):
@@ -150,8 +154,12 @@ def _below(store: Store, parts: tuple[str, ...], method: str) -> tuple[str, Work
     searched = len(parts) == 3 or (len(parts) == 4 and parts[3] == "_search")
     if kind in _COMPARTMENTS and searched and (below == "*" or store.definitions.is_resource_type(below)):
         wanted = None if below == "*" else below
-        return _only(method, ("GET",) if len(parts) == 3 else ("POST",), "search-compartment",
-                     lambda s, a, r: search.search_page(s, a, r, wanted, compartment=(kind, resource_id)))
+        return _only(
+            method,
+            ("GET",) if len(parts) == 3 else ("POST",),
+            "search-compartment",
+            lambda s, a, r: search.search_page(s, a, r, wanted, compartment=(kind, resource_id)),
+        )
     raise errors.NotFound(f"There is nothing at /{'/'.join(parts)[:80]}.")
 
 

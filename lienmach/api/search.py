@@ -15,8 +15,14 @@ from lienmach.standards.fhir import json as fhir_json
 from lienmach.standards.fhir import outcome
 
 
-async def search_page(store: Store, actor: Actor, request: Request, resource_type: str | None, *,
-                      compartment: tuple[str, str] | None = None) -> Answer:
+async def search_page(
+    store: Store,
+    actor: Actor,
+    request: Request,
+    resource_type: str | None,
+    *,
+    compartment: tuple[str, str] | None = None,
+) -> Answer:
     """One page of matches, with what they include. One snapshot, one audit event, links by key."""
     params = list(request.params)
     if request.method == "POST":
@@ -26,18 +32,36 @@ async def search_page(store: Store, actor: Actor, request: Request, resource_typ
         if len(body) > request.limits.query_bytes_max:
             raise errors.TooLarge(f"The search has {len(body)} bytes; the limit is {request.limits.query_bytes_max}.")
         params += read_params(body)
-    return await store.run(actor, lambda tx: answer(
-        tx, request.base_url, resource_type, params, compartment=compartment,
-        handling=request.prefers("handling") or "strict", request_id=request.header(b"x-request-id")))
+    return await store.run(
+        actor,
+        lambda tx: answer(
+            tx,
+            request.base_url,
+            resource_type,
+            params,
+            compartment=compartment,
+            handling=request.prefers("handling") or "strict",
+            request_id=request.header(b"x-request-id"),
+        ),
+    )
 
 
-async def answer(tx: Transaction, base_url: str, resource_type: str | None, params: list[tuple[str, str]], *,
-                 compartment: tuple[str, str] | None = None, handling: str = "strict", request_id: str = "") -> Answer:
+async def answer(
+    tx: Transaction,
+    base_url: str,
+    resource_type: str | None,
+    params: list[tuple[str, str]],
+    *,
+    compartment: tuple[str, str] | None = None,
+    handling: str = "strict",
+    request_id: str = "",
+) -> Answer:
     """The searchset Bundle within a unit of work that the caller commits."""
     path = "/".join([*(compartment or ()), *([resource_type] if resource_type else ["*"] if compartment else [])])
     kind = "search-type" if resource_type else "search-system"
-    page = await search.search(tx, resource_type, params, compartment=compartment,
-                               handling="lenient" if handling == "lenient" else "strict")
+    page = await search.search(
+        tx, resource_type, params, compartment=compartment, handling="lenient" if handling == "lenient" else "strict"
+    )
     entries: list[bytes] = []
     base_text = fhir_json.dump(base_url)[1:-1]
     for stored, mode in (*((one, b"match") for one in page.matches), *((one, b"include") for one in page.included)):
@@ -48,7 +72,10 @@ async def answer(tx: Transaction, base_url: str, resource_type: str | None, para
     total, issues = page.total, page.issues
     if page.total_is_floor:  # only an estimate may be less than the truth, and says so
         total = total if page.query.total == "estimate" else None
-        issues = [*issues, Issue("information", "informational", f"More than {page.total} match; they were not counted.")]
+        issues = [
+            *issues,
+            Issue("information", "informational", f"More than {page.total} match; they were not counted."),
+        ]
     if issues:
         entries.append(b'{"resource":%b,"search":{"mode":"outcome"}}' % outcome.write(issues))
     url = f"{base_url}/{quote(path, safe='/*')}"

@@ -52,9 +52,12 @@ def read(store: Store, parts: bundles.Parts, *, batch: bool, base_url: str) -> l
                     raise errors.Invalid(f"Two entries have the fullUrl {step.full_url[:120]}.", expression="fullUrl")
                 seen.add(step.full_url)
         except errors.Failure as failure:
-            placed = failure.__class__(issues=[
-                replace(one, expression=f"Bundle.entry[{index}]" + (f".{one.expression}" if one.expression else ""))
-                for one in failure.issues])
+            placed = failure.__class__(
+                issues=[
+                    replace(one, expression=f"Bundle.entry[{index}]" + (f".{one.expression}" if one.expression else ""))
+                    for one in failure.issues
+                ]
+            )
             if not batch:
                 raise placed from None
             step.failure = placed
@@ -65,12 +68,13 @@ def read(store: Store, parts: bundles.Parts, *, batch: bool, base_url: str) -> l
 def _fill(store: Store, step: Step, request: dict[str, Any], batch: bool, base_url: str) -> None:
     method, url = request.get("method"), request.get("url")
     if not isinstance(method, str) or method not in ORDER:
-        raise errors.Invalid("An entry needs request.method: GET, HEAD, POST, PUT, PATCH or DELETE.",
-                             expression="request.method")
+        raise errors.Invalid(
+            "An entry needs request.method: GET, HEAD, POST, PUT, PATCH or DELETE.", expression="request.method"
+        )
     if not isinstance(url, str) or not url:
         raise errors.Invalid("An entry needs request.url.", expression="request.url")
     if url.startswith(base_url + "/"):
-        url = url[len(base_url):]
+        url = url[len(base_url) :]
     path, _, step.query = url.partition("?")
     step.method = "GET" if method == "HEAD" else method
     step.parts = tuple(unquote(part) for part in path.split("/") if part)
@@ -83,7 +87,8 @@ def _fill(store: Store, step: Step, request: dict[str, Any], batch: bool, base_u
         raise errors.Invalid(f"{url[:80]} is not the URL of a FHIR resource.", expression="request.url")
     step.type = step.parts[0]
     fits = {"POST": len(step.parts) == 1, "GET": len(step.parts) <= 2}.get(
-        step.method, len(step.parts) == 2 or (len(step.parts) == 1 and bool(step.query)))
+        step.method, len(step.parts) == 2 or (len(step.parts) == 1 and bool(step.query))
+    )
     if not fits or (len(step.parts) == 2 and step.parts[1].startswith(("_", "$"))):
         raise errors.Invalid(f"{method} {url[:80]} is not done in a transaction.", expression="request.url")
     if len(step.parts) == 2:

@@ -40,17 +40,29 @@ async def bundle(store: Store, actor: Actor, request: Request, route: Route) -> 
     parts = await read_parts(store, body)
     kind = parts.envelope.get("type")
     if parts.envelope.get("resourceType") != "Bundle" or kind not in ("transaction", "batch"):
-        raise errors.Invalid("The root of this server takes a Bundle of type transaction or batch.",
-                             expression="Bundle.type")
+        raise errors.Invalid(
+            "The root of this server takes a Bundle of type transaction or batch.", expression="Bundle.type"
+        )
     read_steps = partial(steps.read, store, parts, batch=kind == "batch", base_url=request.base_url)
     found = await asyncio.to_thread(read_steps) if len(body) > _BIG_BYTES else read_steps()
     if kind == "batch":
         entries = await _batch(store, actor, request, found, route)
     else:
-        entries = await store.run(actor, lambda tx: run(tx, found, request.base_url, request_id=request.header(
-            b"x-request-id"), representation=request.prefers("return") == "representation"))
-    return Answer(200, answers.bundle(f"{kind}-response", links=[], entries=entries),
-                  [(b"content-type", b"application/fhir+json; charset=utf-8")])
+        entries = await store.run(
+            actor,
+            lambda tx: run(
+                tx,
+                found,
+                request.base_url,
+                request_id=request.header(b"x-request-id"),
+                representation=request.prefers("return") == "representation",
+            ),
+        )
+    return Answer(
+        200,
+        answers.bundle(f"{kind}-response", links=[], entries=entries),
+        [(b"content-type", b"application/fhir+json; charset=utf-8")],
+    )
 
 
 async def read_parts(store: Store, body: bytes) -> bundles.Parts:
@@ -58,8 +70,9 @@ async def read_parts(store: Store, body: bytes) -> bundles.Parts:
     limits = store.limits
 
     def split() -> bundles.Parts:
-        return bundles.split(body, entries_max=limits.bundle_entries_max, depth_max=limits.depth_max,
-                             bytes_max=limits.body_bytes_max)
+        return bundles.split(
+            body, entries_max=limits.bundle_entries_max, depth_max=limits.depth_max, bytes_max=limits.body_bytes_max
+        )
 
     try:
         return await asyncio.to_thread(split) if len(body) > _BIG_BYTES else split()
@@ -69,8 +82,9 @@ async def read_parts(store: Store, body: bytes) -> bundles.Parts:
         raise errors.Malformed(str(problem)) from None
 
 
-async def run(tx: Transaction, found: list[Step], base_url: str, *, representation: bool = False,
-              request_id: str = "") -> list[bytes]:
+async def run(
+    tx: Transaction, found: list[Step], base_url: str, *, representation: bool = False, request_id: str = ""
+) -> list[bytes]:
     """All steps in one unit of work; the entries of the response, in the order of the request."""
     found = [replace(step) for step in found]  # a unit that must run again starts from the request
     tx.defers_references = True
@@ -156,16 +170,20 @@ def _refuse_doubles(found: list[Step]) -> None:
     gone = {(step.type, step.id): step.index for step in found if step.method == "DELETE"}
     for step in found:
         if step.method == "POST" and step.exists and (step.type, step.id) in gone:
-            raise errors.Invalid(f"Entry {gone[step.type, step.id]} deletes what entry {step.index} finds by its "
-                                 "ifNoneExist.", expression=f"Bundle.entry[{step.index}]")
+            raise errors.Invalid(
+                f"Entry {gone[step.type, step.id]} deletes what entry {step.index} finds by its ifNoneExist.",
+                expression=f"Bundle.entry[{step.index}]",
+            )
     seen: dict[tuple[str, str], int] = {}
     for step in found:
         if step.method == "GET" or step.id is None or (step.method == "POST" and step.exists):
             continue
         first = seen.setdefault((step.type, step.id), step.index)
         if first != step.index:
-            raise errors.Invalid(f"Entries {first} and {step.index} both write {step.type}/{step.id}.",
-                                 expression=f"Bundle.entry[{step.index}]")
+            raise errors.Invalid(
+                f"Entries {first} and {step.index} both write {step.type}/{step.id}.",
+                expression=f"Bundle.entry[{step.index}]",
+            )
 
 
 async def _link(tx: Transaction, found: list[Step]) -> None:
@@ -191,8 +209,19 @@ async def _link(tx: Transaction, found: list[Step]) -> None:
             raise failure.__class__(issues=[steps.inside(step, issue) for issue in failure.issues]) from None
         for path, reference in references.literal(step.value, step.type):
             if reference.startswith("urn:"):
-                raise errors.Invalid(issues=[steps.inside(step, errors.Issue(
-                    "error", "not-found", f"{reference[:120]} is the fullUrl of no entry of this bundle.", path))])
+                raise errors.Invalid(
+                    issues=[
+                        steps.inside(
+                            step,
+                            errors.Issue(
+                                "error",
+                                "not-found",
+                                f"{reference[:120]} is the fullUrl of no entry of this bundle.",
+                                path,
+                            ),
+                        )
+                    ]
+                )
             if "?" in reference and tx.definitions.is_resource_type(reference.partition("?")[0]):
                 step.waits = True
         if step.index % 50 == 49:
@@ -234,14 +263,18 @@ async def _do(tx: Transaction, step: Step, base_url: str, representation: bool) 
             pending = tx.pending.get((tx.definitions.type_number(step.type), step.id))
             stored = pending.stored() if pending else await read.read(tx, step.type, step.id)
             return _written(replace(stored, op="U"), representation)
-        return _written(await write.create(tx, step.resource, type_expected=step.type, resource_id=step.id,
-                                           resource=step.value), representation)
+        return _written(
+            await write.create(tx, step.resource, type_expected=step.type, resource_id=step.id, resource=step.value),
+            representation,
+        )
     if step.query and not step.exists:
         await conditional.check_free(tx, step.type, step.id)
     if step.value.get("id") is None and step.query:
         step.value["id"] = step.id
-    return _written(await write.update(tx, step.type, step.id, step.resource, if_match=step.if_match,
-                                       resource=step.value), representation)
+    return _written(
+        await write.update(tx, step.type, step.id, step.resource, if_match=step.if_match, resource=step.value),
+        representation,
+    )
 
 
 def _patch_text(step: Step) -> bytes:
@@ -266,8 +299,14 @@ async def _get(tx: Transaction, step: Step, base_url: str) -> bytes:
             stored = pending.stored()
         else:
             stored = await read.read(tx, step.type, step.id)
-        return _entry({"status": "200 OK", "etag": answers.etag(stored.version_id).decode(),
-                       "lastModified": clock.to_instant(stored.last_updated)}, stored.body)
+        return _entry(
+            {
+                "status": "200 OK",
+                "etag": answers.etag(stored.version_id).decode(),
+                "lastModified": clock.to_instant(stored.last_updated),
+            },
+            stored.body,
+        )
     answer = await search.answer(tx, base_url, step.type, read_params(step.query.encode()))
     return _entry({"status": "200 OK"}, answer.body)
 
@@ -276,7 +315,9 @@ def _written(stored: Stored, representation: bool) -> bytes:
     response = {
         "status": "201 Created" if stored.op == "C" else "200 OK",
         "location": f"{stored.type}/{stored.id}/_history/{stored.version_id}",
-        "etag": answers.etag(stored.version_id).decode(), "lastModified": clock.to_instant(stored.last_updated)}
+        "etag": answers.etag(stored.version_id).decode(),
+        "lastModified": clock.to_instant(stored.last_updated),
+    }
     return _entry(response, stored.body if representation else b"")
 
 
@@ -314,21 +355,32 @@ async def _batch_entry(store: Store, actor: Actor, request: Request, step: Step,
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": stream.read(), "more_body": False}
 
-    one = Request(step.method, step.parts, step.query, headers, request.base_url, request.address, request.limits,
-                  receive, read_params(step.query.encode()))
+    one = Request(
+        step.method,
+        step.parts,
+        step.query,
+        headers,
+        request.base_url,
+        request.address,
+        request.limits,
+        receive,
+        read_params(step.query.encode()),
+    )
     try:
         if step.method == "PATCH":
             stream = io.BytesIO(_patch_text(step))
         interaction, work = route(store, one)
         if interaction == "transaction":
-            raise errors.Invalid("An entry of a batch is not itself a batch or a transaction.", expression="request.url")
+            raise errors.Invalid(
+                "An entry of a batch is not itself a batch or a transaction.", expression="request.url"
+            )
         answer = await failures.run(store, actor, one, work)
     except errors.Failure as failure:
         return _failed(failure)
     sent = dict(answer.headers)
     response: dict[str, Any] = {"status": f"{answer.status} {HTTPStatus(answer.status).phrase}"}
     if b"location" in sent:
-        response["location"] = sent[b"location"].decode()[len(request.base_url) + 1:]
+        response["location"] = sent[b"location"].decode()[len(request.base_url) + 1 :]
     if b"etag" in sent:
         response["etag"] = sent[b"etag"].decode()
     shown = answer.body if step.method == "GET" or request.prefers("return") == "representation" else b""
@@ -336,5 +388,6 @@ async def _batch_entry(store: Store, actor: Actor, request: Request, step: Step,
 
 
 def _failed(failure: errors.Failure) -> bytes:
-    return _entry({"status": f"{failure.status} {HTTPStatus(failure.status).phrase}",
-                   "outcome": outcome.build(failure.issues)})
+    return _entry(
+        {"status": f"{failure.status} {HTTPStatus(failure.status).phrase}", "outcome": outcome.build(failure.issues)}
+    )

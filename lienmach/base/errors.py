@@ -1,22 +1,22 @@
 """The one tree of errors; the doors translate it, nobody else knows status codes.
 
-    Failure                       anything we say to a person or a program on purpose
-    ├── Invalid            400    the body or a value in it breaks a rule; carries all issues
-    │   ├── Malformed      400    not even readable: JSON, UTF-8, depth, duplicate keys
-    │   └── Unprocessable  422    readable, but breaks the definitions (FHIR validation)
-    ├── UnknownParameter   400    a search parameter or modifier that we do not have, by name
-    ├── Unauthenticated    401    nobody is there
-    ├── Refused            403    somebody is there, but no rule allows it
-    ├── NotFound           404    nothing here that this actor may see
-    ├── NotAllowed         405    the interaction does not exist on this URL
-    ├── NotAcceptable      406    asked for a format that we do not speak
-    ├── Conflict           409    the state of the record forbids it (version race, unresolved reference)
-    ├── Gone               410    it was here and is deleted
-    ├── PreconditionFailed 412    If-Match did not match, or a condition matched several
-    ├── TooLarge           413    a limit of size or count, with the limit in the sentence
-    ├── Unsupported        415    a content type that we do not read
-    ├── TooMany            429    come back later, with the seconds
-    └── Unavailable        503    a part that we need is down or the disk is full; nothing was changed
+Failure                       anything we say to a person or a program on purpose
+├── Invalid            400    the body or a value in it breaks a rule; carries all issues
+│   ├── Malformed      400    not even readable: JSON, UTF-8, depth, duplicate keys
+│   └── Unprocessable  422    readable, but breaks the definitions (FHIR validation)
+├── UnknownParameter   400    a search parameter or modifier that we do not have, by name
+├── Unauthenticated    401    nobody is there
+├── Refused            403    somebody is there, but no rule allows it
+├── NotFound           404    nothing here that this actor may see
+├── NotAllowed         405    the interaction does not exist on this URL
+├── NotAcceptable      406    asked for a format that we do not speak
+├── Conflict           409    the state of the record forbids it (version race, unresolved reference)
+├── Gone               410    it was here and is deleted
+├── PreconditionFailed 412    If-Match did not match, or a condition matched several
+├── TooLarge           413    a limit of size or count, with the limit in the sentence
+├── Unsupported        415    a content type that we do not read
+├── TooMany            429    come back later, with the seconds
+└── Unavailable        503    a part that we need is down or the disk is full; nothing was changed
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ class Failure(Exception):
     status = 500
     code = "exception"
 
-    def __init__(self, text: str = "", *, code: str | None = None, expression: str = "",
-                 issues: list[Issue] | None = None) -> None:
+    def __init__(
+        self, text: str = "", *, code: str | None = None, expression: str = "", issues: list[Issue] | None = None
+    ) -> None:
         super().__init__(text or (issues[0].diagnostics if issues else self.__class__.__name__))
         self.text = str(self)
         self.issues = issues or [Issue("error", code or self.code, self.text, expression)]

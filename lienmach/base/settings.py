@@ -77,7 +77,9 @@ class Settings:
     query_bytes_max: int = _set(64 * 1024, "Longest query string.", unit="bytes", least=1024)
     total_max: int = _set(10000, "A total is counted up to here unless `_total=accurate` asks for all.", least=0)
 
-    search_seconds_max: int = _set(20, "Longest time that the database works on one statement of a search.", unit="s", least=1)
+    search_seconds_max: int = _set(
+        20, "Longest time that the database works on one statement of a search.", unit="s", least=1
+    )
 
     disk_low_mb: int = _set(2048, "Free space below which we announce a disk that fills up.", unit="MB", least=1)
     disk_full_mb: int = _set(512, "Free space below which writes are refused; reading goes on.", unit="MB", least=1)

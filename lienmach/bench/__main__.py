@@ -37,14 +37,17 @@ Growth = dict[str, tuple[float, float]]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m lienmach.bench", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m lienmach.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--full", action="store_true", help="the growth of searches up to 64,000 patients")
     parser.add_argument("--quick", action="store_true", help="short runs without growth")
     parser.add_argument("--seconds", type=float, default=6.0, help="length of each measurement, in three rounds (6)")
     parser.add_argument("--only", default="", help="workloads by name, separated by commas")
     parser.add_argument("--home", type=Path, help="keep the node's home here; a scratch folder by default")
-    parser.add_argument("--results", type=Path, default=Path("bench-results"), help="folder or .json file (bench-results)")
+    parser.add_argument(
+        "--results", type=Path, default=Path("bench-results"), help="folder or .json file (bench-results)"
+    )
     args = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="lm-bench-"))
     node = Node(args.home or scratch / "home", {})
@@ -89,8 +92,14 @@ def _bench(node: Node, report: Report, args: argparse.Namespace, scratch: Path) 
     report.heading("Memory, idle")
     processes.wait_idle(node.pid)
     held_memory = processes.memory(node.pid)
-    report.budgeted("memory", "after", f"{held_memory.processes} processes after all of this, PSS", held_memory.pss_mb,
-                    MEMORY_BUDGET_MB, "MB")
+    report.budgeted(
+        "memory",
+        "after",
+        f"{held_memory.processes} processes after all of this, PSS",
+        held_memory.pss_mb,
+        MEMORY_BUDGET_MB,
+        "MB",
+    )
 
 
 def _measure_start(node: Node, report: Report) -> None:
@@ -121,10 +130,19 @@ def _fill(node: Node, report: Report, scratch: Path, first: int, count: int, *, 
         with open(file, "rb") as lines:
             resources = sum(1 for _ in lines)
         report.heading("Bulk import beside the running node")
-        report.workload("import", "bulk import, per resource", cpu_ms=(cpu - fixed) / resources * 1000,
-                        budget=IMPORT_BUDGET_MS, moonshot=IMPORT_MOONSHOT_MS, rate=resources / seconds,
-                        p50=float("nan"), p99=float("nan"), count=resources, failures={},
-                        note=f"   {cpu / resources * 1000:.3f} with the command's start of {fixed:.1f} s")
+        report.workload(
+            "import",
+            "bulk import, per resource",
+            cpu_ms=(cpu - fixed) / resources * 1000,
+            budget=IMPORT_BUDGET_MS,
+            moonshot=IMPORT_MOONSHOT_MS,
+            rate=resources / seconds,
+            p50=float("nan"),
+            p99=float("nan"),
+            count=resources,
+            failures={},
+            note=f"   {cpu / resources * 1000:.3f} with the command's start of {fixed:.1f} s",
+        )
     else:
         node.load(file)
     file.unlink()
@@ -142,18 +160,33 @@ def _measure(node: Node, report: Report, one: Workload, seconds: float) -> None:
         _complain(one, seen)
     rounds.sort(key=lambda measured: measured[0])
     cpu_ms, seen = rounds[ROUNDS // 2]
-    report.workload(one.name, one.title, cpu_ms=cpu_ms, budget=one.budget_ms, moonshot=one.moonshot_ms,
-                    rate=seen.count * one.per / seen.seconds, p50=seen.quantile(0.5), p99=seen.quantile(0.99),
-                    count=sum(measured.count for _, measured in rounds), failures=seen.failures,
-                    note=f"   ({rounds[0][0]:.3f} to {rounds[-1][0]:.3f})")
+    report.workload(
+        one.name,
+        one.title,
+        cpu_ms=cpu_ms,
+        budget=one.budget_ms,
+        moonshot=one.moonshot_ms,
+        rate=seen.count * one.per / seen.seconds,
+        p50=seen.quantile(0.5),
+        p99=seen.quantile(0.99),
+        count=sum(measured.count for _, measured in rounds),
+        failures=seen.failures,
+        note=f"   ({rounds[0][0]:.3f} to {rounds[-1][0]:.3f})",
+    )
 
 
 def _measure_single(node: Node, report: Report, one: Workload, seconds: float) -> None:
     before = processes.cpu_seconds(node.pid)
     seen = asyncio.run(drive(node.host, node.port, one.make, connections=1, seconds=seconds))
     cpu = processes.cpu_seconds(node.pid) - before
-    report.single(one.name, one.title, cpu_ms=cpu / (seen.count * one.per) * 1000,
-                  rate=seen.count * one.per / seen.seconds, p50=seen.quantile(0.5), p99=seen.quantile(0.99))
+    report.single(
+        one.name,
+        one.title,
+        cpu_ms=cpu / (seen.count * one.per) * 1000,
+        rate=seen.count * one.per / seen.seconds,
+        p50=seen.quantile(0.5),
+        p99=seen.quantile(0.99),
+    )
 
 
 def _measure_growth(node: Node, report: Report, patients: int, first: Growth | None) -> Growth:

@@ -58,14 +58,14 @@ class Connection(asyncio.Protocol):
         at = head.find(b"content-length:")
         if at >= 0:
             line_end = head.find(b"\r\n", at)
-            length = int(head[at + 15: line_end if line_end >= 0 else end])
+            length = int(head[at + 15 : line_end if line_end >= 0 else end])
             if len(self._buffer) < end + 4 + length:
                 return
-            body = self._buffer[end + 4: end + 4 + length]
+            body = self._buffer[end + 4 : end + 4 + length]
         elif b"transfer-encoding: chunked" in head:
             if not self._buffer.endswith(b"0\r\n\r\n"):
                 return
-            body = _unchunk(self._buffer[end + 4:])
+            body = _unchunk(self._buffer[end + 4 :])
         else:
             body = b""
         status = int(self._buffer[9:12])
@@ -85,14 +85,16 @@ def _unchunk(data: bytes) -> bytes:
         if size == 0:
             break
         parts.append(data[:size])
-        data = data[size + 2:]
+        data = data[size + 2 :]
     return b"".join(parts)
 
 
 def request(method: str, path: str, host: str, token: str, body: bytes | None = None) -> bytes:
     """The bytes of one request."""
-    head = (f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
-            "Accept: application/fhir+json\r\n")
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
+        "Accept: application/fhir+json\r\n"
+    )
     if body is not None:
         head += f"Content-Type: application/fhir+json\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"\r\n" + (body or b"")
@@ -119,8 +121,9 @@ class Driven:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000
 
 
-async def drive(host: str, port: int, make: Callable[[], bytes], *, connections: int, seconds: float,
-                count_max: int | None = None) -> Driven:
+async def drive(
+    host: str, port: int, make: Callable[[], bytes], *, connections: int, seconds: float, count_max: int | None = None
+) -> Driven:
     """Keep `connections` busy with requests from `make` for that long, or until `count_max` were sent."""
     loop = asyncio.get_running_loop()
     seen = Driven()

@@ -28,8 +28,14 @@ MEASURES = (
     ("8480-6", "Huyết áp tâm thu", "mm[Hg]", 95, 170, 0), ("8462-4", "Huyết áp tâm trương", "mm[Hg]", 55, 100, 0),
     ("2093-3", "Cholesterol toàn phần", "mg/dL", 120, 280, 0), ("718-7", "Hemoglobin", "g/dL", 10, 17, 1),
 )  # fmt: skip
-DISEASES = (("I10", "Tăng huyết áp"), ("E11", "Đái tháo đường típ 2"), ("J45", "Hen phế quản"), ("K29", "Viêm dạ dày"),
-            ("M54", "Đau lưng"), ("J06", "Nhiễm trùng hô hấp trên cấp"))
+DISEASES = (
+    ("I10", "Tăng huyết áp"),
+    ("E11", "Đái tháo đường típ 2"),
+    ("J45", "Hen phế quản"),
+    ("K29", "Viêm dạ dày"),
+    ("M54", "Đau lưng"),
+    ("J06", "Nhiễm trùng hô hấp trên cấp"),
+)
 _TEST = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}]}
 _TERMS = "http://terminology.hl7.org/CodeSystem/"
 
@@ -57,8 +63,15 @@ def patient(number: int, *, with_id: bool = True) -> dict[str, Any]:
         "telecom": [{"system": "phone", "value": f"09{chance.randrange(10**8):08d}", "use": "mobile"}],
         "gender": chance.choice(["male", "female"]),
         "birthDate": born.isoformat(),
-        "address": [{"use": "home", "line": [f"Số {chance.randrange(1, 400)}"], "city": "Xã Thử Nghiệm",
-                     "state": "Tỉnh Thử Nghiệm", "country": "VN"}],
+        "address": [
+            {
+                "use": "home",
+                "line": [f"Số {chance.randrange(1, 400)}"],
+                "city": "Xã Thử Nghiệm",
+                "state": "Tỉnh Thử Nghiệm",
+                "country": "VN",
+            }
+        ],
     }
 
 
@@ -70,19 +83,42 @@ def about(number: int) -> list[dict[str, Any]]:
     made = [_encounter(number, at, subject, days[at]) for at in range(3)]
     for at, measure in enumerate(MEASURES):
         visit = at % 3
-        made.append(_observation(f"bench-{number}-o{at}", measure, subject, f"bench-{number}-e{visit}",
-                                 _moment(days[visit], 8, at), chance))
+        made.append(
+            _observation(
+                f"bench-{number}-o{at}",
+                measure,
+                subject,
+                f"bench-{number}-e{visit}",
+                _moment(days[visit], 8, at),
+                chance,
+            )
+        )
     for at in range(2):
         made.append(_condition(number, at, subject, days[at], chance))
     for at in range(2):
         made.append(_medication(number, at, subject, days[at]))
-    made.append({
-        "resourceType": "Immunization", "id": f"bench-{number}-i", "meta": _TEST, "status": "completed",
-        "vaccineCode": {"coding": [{"system": "http://hl7.org/fhir/sid/cvx", "code": "140"}], "text": "Cúm mùa"},
-        "patient": subject, "occurrenceDateTime": _moment(days[2], 9, 0)})
-    made.append({
-        "resourceType": "Procedure", "id": f"bench-{number}-p", "meta": _TEST, "status": "completed",
-        "code": {"text": "Thay băng"}, "subject": subject, "performedDateTime": _moment(days[1], 10, 0)})
+    made.append(
+        {
+            "resourceType": "Immunization",
+            "id": f"bench-{number}-i",
+            "meta": _TEST,
+            "status": "completed",
+            "vaccineCode": {"coding": [{"system": "http://hl7.org/fhir/sid/cvx", "code": "140"}], "text": "Cúm mùa"},
+            "patient": subject,
+            "occurrenceDateTime": _moment(days[2], 9, 0),
+        }
+    )
+    made.append(
+        {
+            "resourceType": "Procedure",
+            "id": f"bench-{number}-p",
+            "meta": _TEST,
+            "status": "completed",
+            "code": {"text": "Thay băng"},
+            "subject": subject,
+            "performedDateTime": _moment(days[1], 10, 0),
+        }
+    )
     return made
 
 
@@ -90,8 +126,9 @@ def weight(number: int, at: int) -> dict[str, Any]:
     """One more weight of a patient, for the page of 20."""
     chance = Random(f"weight {number} {at}")
     subject = {"reference": f"Patient/{patient_id(number)}"}
-    return _observation(f"bench-{number}-w{at}", MEASURES[0], subject, f"bench-{number}-e0", _moment(at * 30, 7, at),
-                        chance)
+    return _observation(
+        f"bench-{number}-w{at}", MEASURES[0], subject, f"bench-{number}-e0", _moment(at * 30, 7, at), chance
+    )
 
 
 def lines(first: int, count: int) -> Iterator[bytes]:
@@ -114,8 +151,10 @@ def transaction(number: int, patients: int) -> bytes:
             text = json.dumps(resource, ensure_ascii=False, separators=(",", ":"))
             for name, target in names.items():
                 text = text.replace(f'"reference":"{name}"', f'"reference":"{target}"')
-            entries.append(f'{{"fullUrl":"{full_url}","resource":{text},'
-                           f'"request":{{"method":"POST","url":"{resource["resourceType"]}"}}}}')
+            entries.append(
+                f'{{"fullUrl":"{full_url}","resource":{text},'
+                f'"request":{{"method":"POST","url":"{resource["resourceType"]}"}}}}'
+            )
     return ('{"resourceType":"Bundle","type":"transaction","entry":[' + ",".join(entries) + "]}").encode()
 
 
@@ -129,42 +168,70 @@ def _moment(day: int, hour: int, minute: int) -> str:
 
 def _encounter(number: int, at: int, subject: dict[str, str], day: int) -> dict[str, Any]:
     return {
-        "resourceType": "Encounter", "id": f"bench-{number}-e{at}", "meta": _TEST, "status": "finished",
+        "resourceType": "Encounter",
+        "id": f"bench-{number}-e{at}",
+        "meta": _TEST,
+        "status": "finished",
         "class": {"system": _TERMS + "v3-ActCode", "code": "AMB", "display": "ambulatory"},
-        "type": [{"text": "Khám bệnh"}], "subject": subject,
-        "period": {"start": _moment(day, 7, 30), "end": _moment(day, 9, 30)}}
+        "type": [{"text": "Khám bệnh"}],
+        "subject": subject,
+        "period": {"start": _moment(day, 7, 30), "end": _moment(day, 9, 30)},
+    }
 
 
-def _observation(name: str, measure: tuple[Any, ...], subject: dict[str, str], encounter: str, moment: str,
-                 chance: Random) -> dict[str, Any]:
+def _observation(
+    name: str, measure: tuple[Any, ...], subject: dict[str, str], encounter: str, moment: str, chance: Random
+) -> dict[str, Any]:
     code, text, unit, low, high, decimals = measure
     value = round(chance.uniform(low, high), decimals) if decimals else chance.randrange(int(low), int(high))
     return {
-        "resourceType": "Observation", "id": name, "meta": _TEST, "status": "final",
-        "category": [{"coding": [{"system": _TERMS + "observation-category", "code": "vital-signs",
-                                  "display": "Vital Signs"}]}],
+        "resourceType": "Observation",
+        "id": name,
+        "meta": _TEST,
+        "status": "final",
+        "category": [
+            {"coding": [{"system": _TERMS + "observation-category", "code": "vital-signs", "display": "Vital Signs"}]}
+        ],
         "code": {"coding": [{"system": LOINC, "code": code}], "text": text},
-        "subject": subject, "encounter": {"reference": f"Encounter/{encounter}"},
-        "effectiveDateTime": moment, "issued": moment,
-        "valueQuantity": {"value": value, "unit": unit, "system": UCUM, "code": unit}}
+        "subject": subject,
+        "encounter": {"reference": f"Encounter/{encounter}"},
+        "effectiveDateTime": moment,
+        "issued": moment,
+        "valueQuantity": {"value": value, "unit": unit, "system": UCUM, "code": unit},
+    }
 
 
 def _condition(number: int, at: int, subject: dict[str, str], day: int, chance: Random) -> dict[str, Any]:
     code, text = chance.choice(DISEASES)
     return {
-        "resourceType": "Condition", "id": f"bench-{number}-c{at}", "meta": _TEST,
+        "resourceType": "Condition",
+        "id": f"bench-{number}-c{at}",
+        "meta": _TEST,
         "clinicalStatus": {"coding": [{"system": _TERMS + "condition-clinical", "code": "active"}]},
         "verificationStatus": {"coding": [{"system": _TERMS + "condition-ver-status", "code": "confirmed"}]},
         "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": code}], "text": text},
-        "subject": subject, "encounter": {"reference": f"Encounter/bench-{number}-e{at}"},
-        "onsetDateTime": _moment(day, 8, 0), "recordedDate": _moment(day, 8, 0)}
+        "subject": subject,
+        "encounter": {"reference": f"Encounter/bench-{number}-e{at}"},
+        "onsetDateTime": _moment(day, 8, 0),
+        "recordedDate": _moment(day, 8, 0),
+    }
 
 
 def _medication(number: int, at: int, subject: dict[str, str], day: int) -> dict[str, Any]:
     return {
-        "resourceType": "MedicationRequest", "id": f"bench-{number}-m{at}", "meta": _TEST, "status": "active",
-        "intent": "order", "medicationCodeableConcept": {"text": "Paracetamol 500 mg" if at else "Amlodipine 5 mg"},
-        "subject": subject, "encounter": {"reference": f"Encounter/bench-{number}-e{at}"},
+        "resourceType": "MedicationRequest",
+        "id": f"bench-{number}-m{at}",
+        "meta": _TEST,
+        "status": "active",
+        "intent": "order",
+        "medicationCodeableConcept": {"text": "Paracetamol 500 mg" if at else "Amlodipine 5 mg"},
+        "subject": subject,
+        "encounter": {"reference": f"Encounter/bench-{number}-e{at}"},
         "authoredOn": _moment(day, 9, 0),
-        "dosageInstruction": [{"text": "Ngày 1 lần, mỗi lần 1 viên",
-                               "timing": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}}]}
+        "dosageInstruction": [
+            {
+                "text": "Ngày 1 lần, mỗi lần 1 viên",
+                "timing": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}},
+            }
+        ],
+    }

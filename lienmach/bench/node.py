@@ -49,8 +49,13 @@ class Node:
         begun = time.monotonic()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "lienmach", "run", "--empty"], env=self.environment, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, start_new_session=True)
+                [sys.executable, "-m", "lienmach", "run", "--empty"],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         while time.monotonic() - begun < _READY_SECONDS_MAX:
             if self.process.poll() is not None:
                 raise Failed(f"The node ended with {self.process.returncode}: {self._last_words()}")
@@ -74,8 +79,12 @@ class Node:
 
     def fetch_token(self) -> None:
         """A token of role `system`."""
-        done = subprocess.run([sys.executable, "-m", "lienmach", "token", "--role", "system"], env=self.environment,
-                              capture_output=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "lienmach", "token", "--role", "system"],
+            env=self.environment,
+            capture_output=True,
+            check=False,
+        )
         if done.returncode:
             raise Failed(f"lienmach token: {done.stderr.decode()[-400:]}")
         self.token = done.stdout.decode().split()[-1]
@@ -83,8 +92,13 @@ class Node:
     def load(self, file: Path) -> tuple[float, float]:
         """`lienmach import file`; returns (CPU seconds of the command and of the node meanwhile, seconds by the wall)."""
         before, begun = processes.cpu_seconds(self.pid), time.monotonic()
-        command = subprocess.Popen([sys.executable, "-m", "lienmach", "import", str(file)], env=self.environment,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        command = subprocess.Popen(
+            [sys.executable, "-m", "lienmach", "import", str(file)],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
         assert command.stdout is not None
         said = command.stdout.read()
         _, status, usage = os.wait4(command.pid, 0)

@@ -58,8 +58,11 @@ def all_of(node: Node, patients: int) -> list[Workload]:
         return ask("GET", f"/Patient?identifier={quote(data.IDENTIFIER_SYSTEM, safe='')}%7C{data.identifier(number)}")
 
     def page() -> bytes:
-        return ask("GET", f"/Observation?patient=Patient/{data.patient_id(chance.randrange(busy))}"
-                          f"&code={quote(data.LOINC, safe='')}%7C{data.WEIGHT}&_sort=-date&_count=20")
+        return ask(
+            "GET",
+            f"/Observation?patient=Patient/{data.patient_id(chance.randrange(busy))}"
+            f"&code={quote(data.LOINC, safe='')}%7C{data.WEIGHT}&_sort=-date&_count=20",
+        )
 
     def transaction() -> bytes:
         return ask("POST", "", data.transaction(next(batches), TRANSACTION_PATIENTS))
@@ -70,8 +73,14 @@ def all_of(node: Node, patients: int) -> list[Workload]:
         Workload("update", "update", 1.2, 0.6, update),
         Workload("search_identifier", "search by identifier", 0.4, 0.2, by_identifier),
         Workload("search_page", "search page of 20", 1.0, 0.5, page),
-        Workload("transaction", "transaction of 100, per resource", 0.5, 0.25, transaction,
-                 TRANSACTION_PATIENTS * data.RESOURCES_A_PATIENT),
+        Workload(
+            "transaction",
+            "transaction of 100, per resource",
+            0.5,
+            0.25,
+            transaction,
+            TRANSACTION_PATIENTS * data.RESOURCES_A_PATIENT,
+        ),
     ]
 
 
@@ -85,7 +94,11 @@ def searches(node: Node, patients: int) -> dict[str, Callable[[], bytes]]:
         return request("GET", f"/fhir/Patient?name={quote(person)}&_count=20", node.address, node.token)
 
     def chart() -> bytes:
-        return request("GET", f"/fhir/Observation?patient={data.patient_id(chance.randrange(patients))}"
-                              "&date=ge2018&_count=20", node.address, node.token)
+        return request(
+            "GET",
+            f"/fhir/Observation?patient={data.patient_id(chance.randrange(patients))}&date=ge2018&_count=20",
+            node.address,
+            node.token,
+        )
 
     return {**found, "search_name": by_name, "search_patient_date": chart}

@@ -14,8 +14,12 @@ from typing import Any
 from lienmach.care import person_draft
 from lienmach.standards.vietnam import formats, identity, insurance_card, names
 
-_SEX = {"male": ("Nam", "Male"), "female": ("Nữ", "Female"), "other": ("Khác", "Other"),
-        "unknown": ("Chưa rõ", "Unknown")}
+_SEX = {
+    "male": ("Nam", "Male"),
+    "female": ("Nữ", "Female"),
+    "other": ("Khác", "Other"),
+    "unknown": ("Chưa rõ", "Unknown"),
+}
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,14 @@ class Banner:
     demo: bool
 
 
-def build(patient: dict[str, Any], *, today: date, allergies: list[dict[str, Any]] | None = None,
-          weight: dict[str, Any] | None = None, en: bool = False) -> Banner:
+def build(
+    patient: dict[str, Any],
+    *,
+    today: date,
+    allergies: list[dict[str, Any]] | None = None,
+    weight: dict[str, Any] | None = None,
+    en: bool = False,
+) -> Banner:
     """The banner of a Patient. allergies: its AllergyIntolerance resources, None if the role may not see them.
     weight: the newest body weight Observation. today: in the tenant's zone."""
     said = 1 if en else 0
@@ -52,8 +62,11 @@ def build(patient: dict[str, Any], *, today: date, allergies: list[dict[str, Any
     until = _text(patient.get("deceasedDateTime"))[:10]
     on = date.fromisoformat(until) if len(until) == 10 else today
     numbers = _numbers(patient, said)
-    texts = tuple(_allergy(one) for one in sorted(allergies or [], key=lambda one: one.get("criticality") != "high")
-                  if _is_current(one) and not _says_none(one))
+    texts = tuple(
+        _allergy(one)
+        for one in sorted(allergies or [], key=lambda one: one.get("criticality") != "high")
+        if _is_current(one) and not _says_none(one)
+    )
     return Banner(
         patient_id=_text(patient.get("id")),
         name=names.shown(patient) or ("(Chưa có tên)", "(No name)")[said],
@@ -79,7 +92,11 @@ def _numbers(patient: dict[str, Any], said: int) -> list[tuple[str, str]]:
         value = _text(one.get("value"))
         if not value or (kind and kind.key in ("bhyt", "bhxh")):
             continue
-        label = (kind.vi, kind.en)[said] if kind else _text(_dict(one.get("type")).get("text")) or ("Mã khác", "Other")[said]
+        label = (
+            (kind.vi, kind.en)[said]
+            if kind
+            else _text(_dict(one.get("type")).get("text")) or ("Mã khác", "Other")[said]
+        )
         found.append((kind is None, label, value))
     return [(label, value) for _, label, value in sorted(found, key=lambda row: row[0])]
 
@@ -97,8 +114,10 @@ def _insurance(patient: dict[str, Any], said: int) -> str:
 
 def _address(patient: dict[str, Any]) -> str:
     for one in sorted(_dicts(patient.get("address")), key=lambda one: one.get("use") == "old"):
-        pieces = [*(piece for piece in one.get("line") or [] if isinstance(piece, str)),
-                  *(_text(one.get(key)) for key in ("district", "city", "state"))]
+        pieces = [
+            *(piece for piece in one.get("line") or [] if isinstance(piece, str)),
+            *(_text(one.get(key)) for key in ("district", "city", "state")),
+        ]
         text = _text(one.get("text")) or ", ".join(piece for piece in pieces if piece)
         if text:
             return text
@@ -113,7 +132,8 @@ def _phone(patient: dict[str, Any]) -> str:
 def _is_current(allergy: dict[str, Any]) -> bool:
     verified = _codes(allergy.get("verificationStatus"))
     return not {"entered-in-error", "refuted"} & verified and not {"inactive", "resolved"} & _codes(
-        allergy.get("clinicalStatus"))
+        allergy.get("clinicalStatus")
+    )
 
 
 def _says_none(allergy: dict[str, Any]) -> bool:

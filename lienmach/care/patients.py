@@ -91,8 +91,9 @@ async def register(tx: Transaction, draft: PersonDraft, *, reason_override: str 
         raise errors.Invalid(issues=[errors.Issue("error", "required", one.en) for one in remarks])
     if not (reason_override or "").strip():
         if await _certain(tx, draft):
-            raise errors.Conflict("Somebody with this number is registered already; open that record, or say why not.",
-                                  code="duplicate")
+            raise errors.Conflict(
+                "Somebody with this number is registered already; open that record, or say why not.", code="duplicate"
+            )
         if person_draft.numbers(draft):
             tx.premises.append(_nobody_yet(draft))
     resource = person_draft.build(draft, similar_reason=reason_override or "")
@@ -162,7 +163,9 @@ def _compare(hits: list[people.Hit], draft: PersonDraft) -> list[Candidate]:
                 reasons.append("same-name-and-birth")
             elif birth[:4] == draft.birth[:4] and (birth.startswith(draft.birth) or draft.birth.startswith(birth)):
                 reasons.append("same-name-and-year")
-        if phone and phone in {formats.compact_phone(_text(one.get("value"))) for one in _dicts(found.patient, "telecom")}:
+        if phone and phone in {
+            formats.compact_phone(_text(one.get("value"))) for one in _dicts(found.patient, "telecom")
+        }:
             reasons.append("same-phone")
         if reasons:
             candidates.append(Candidate(found, tuple(reasons), "same-number" in reasons))

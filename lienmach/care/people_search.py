@@ -37,14 +37,22 @@ class PersonQuery:
 
 
 HINTS = {
-    "scan-unreadable": ("Đây không phải mã trên thẻ căn cước hay thẻ BHYT.",
-                        "This is neither the code of a citizen card nor of an insurance card."),
-    "scan-mangled": ("Bộ gõ tiếng Việt đã làm hỏng mã quét. Hãy tắt bộ gõ, hoặc quét vào ô “Quét thô”.",
-                     "A Vietnamese input method has damaged the scan. Turn it off, or scan into the raw field."),
-    "scan-restored": ("Mã quét bị bộ gõ tiếng Việt làm sai và đã được khôi phục; hãy đối chiếu với thẻ.",
-                      "An input method had changed the scan; it was restored. Compare it with the card."),
-    "scan-number-only": ("Bộ gõ tiếng Việt đã làm hỏng mã quét; chỉ còn dùng được số trên thẻ.",
-                         "An input method has damaged the scan; only the number of the card could be used."),
+    "scan-unreadable": (
+        "Đây không phải mã trên thẻ căn cước hay thẻ BHYT.",
+        "This is neither the code of a citizen card nor of an insurance card.",
+    ),
+    "scan-mangled": (
+        "Bộ gõ tiếng Việt đã làm hỏng mã quét. Hãy tắt bộ gõ, hoặc quét vào ô “Quét thô”.",
+        "A Vietnamese input method has damaged the scan. Turn it off, or scan into the raw field.",
+    ),
+    "scan-restored": (
+        "Mã quét bị bộ gõ tiếng Việt làm sai và đã được khôi phục; hãy đối chiếu với thẻ.",
+        "An input method had changed the scan; it was restored. Compare it with the card.",
+    ),
+    "scan-number-only": (
+        "Bộ gõ tiếng Việt đã làm hỏng mã quét; chỉ còn dùng được số trên thẻ.",
+        "An input method has damaged the scan; only the number of the card could be used.",
+    ),
     "too-long": ("Nội dung tìm quá dài.", "The text is too long to search for."),
 }
 
@@ -62,9 +70,12 @@ def read(text: str, *, today: date, tz: tzinfo) -> PersonQuery:
 def of_person(scanned: qr.ScannedPerson) -> list[Branch]:
     """The numbers of a scanned card, then the name with the year, as branches."""
     branches: list[Branch] = []
-    for number, why in ((scanned.citizen_number, "citizen-number"), (scanned.card_number, "insurance-number"),
-                        (scanned.card_number[5:] if len(scanned.card_number) == 15 else "", "insurance-number"),
-                        (scanned.old_number, "old-number")):
+    for number, why in (
+        (scanned.citizen_number, "citizen-number"),
+        (scanned.card_number, "insurance-number"),
+        (scanned.card_number[5:] if len(scanned.card_number) == 15 else "", "insurance-number"),
+        (scanned.old_number, "old-number"),
+    ):
         if number:
             branches.append(people.Term("number", number, why, 0))
     if scanned.birth:

@@ -21,8 +21,11 @@ SIMILAR_REASON = EXTENSIONS + "registered-although-similar"
 COMMUNE_SYSTEM = "https://lienmach.org/sid/commune"
 PROVINCE_SYSTEM = "https://lienmach.org/sid/province"
 ETHNIC_SYSTEM = "https://lienmach.org/sid/ethnic-group"
-TEST_DATA = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST",
-             "display": "test health data"}
+TEST_DATA = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
+    "code": "HTEST",
+    "display": "test health data",
+}
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,13 @@ def of_scan(scanned: qr.ScannedPerson) -> PersonDraft:
     """The draft that a scanned card fills in; the commune only if the address names exactly one."""
     read = places.read(scanned.address)
     draft = PersonDraft(
-        name=scanned.name, birth=scanned.birth, sex=scanned.sex, citizen_number=scanned.citizen_number,
-        old_number=scanned.old_number, province_code=read.province.code if read.province else "")
+        name=scanned.name,
+        birth=scanned.birth,
+        sex=scanned.sex,
+        citizen_number=scanned.citizen_number,
+        old_number=scanned.old_number,
+        province_code=read.province.code if read.province else "",
+    )
     if len(scanned.card_number) == 15:
         draft = replace(draft, insurance_number=scanned.card_number, social_number=scanned.card_number[5:])
     else:
@@ -71,7 +79,9 @@ def missing(draft: PersonDraft) -> list[Remark]:
     if not qr.is_person_name(names.tidy(draft.name)):
         found.append(Remark("name-missing", "Cần có họ và tên.", "A full name is needed."))
     if draft.sex not in ("male", "female", "other", "unknown"):
-        found.append(Remark("sex-missing", "Cần chọn giới tính (có thể chọn “Chưa rõ”).", "Choose the sex, or unknown."))
+        found.append(
+            Remark("sex-missing", "Cần chọn giới tính (có thể chọn “Chưa rõ”).", "Choose the sex, or unknown.")
+        )
     return found
 
 
@@ -86,10 +96,17 @@ def check(draft: PersonDraft, *, on: date) -> list[Remark]:
     if draft.insurance_number:
         remarks += insurance_card.check(draft.insurance_number, on=on)
     if draft.social_number and not insurance_card.is_social_number(draft.social_number):
-        remarks.append(Remark("social-number-shape", "Mã số BHXH có 10 chữ số.", "A social insurance number has 10 digits."))
+        remarks.append(
+            Remark("social-number-shape", "Mã số BHXH có 10 chữ số.", "A social insurance number has 10 digits.")
+        )
     if draft.phone and not formats.compact_phone(draft.phone):
-        remarks.append(Remark("phone-shape", "Số điện thoại không có dạng của Việt Nam.",
-                              "The phone number has not the form of a Vietnamese one."))
+        remarks.append(
+            Remark(
+                "phone-shape",
+                "Số điện thoại không có dạng của Việt Nam.",
+                "The phone number has not the form of a Vietnamese one.",
+            )
+        )
     if draft.birth and draft.birth > on.isoformat():
         remarks.append(Remark("birth-ahead", "Ngày sinh ở tương lai.", "The birth date lies ahead."))
     return remarks
@@ -97,8 +114,13 @@ def check(draft: PersonDraft, *, on: date) -> list[Remark]:
 
 def numbers(draft: PersonDraft) -> list[tuple[str, str]]:
     """(identifier key, compact value) of the numbers that are filled in."""
-    filled = [("cccd", draft.citizen_number), ("cmnd", draft.old_number), ("bhyt", draft.insurance_number),
-              ("bhxh", draft.social_number), ("passport", draft.passport)]
+    filled = [
+        ("cccd", draft.citizen_number),
+        ("cmnd", draft.old_number),
+        ("bhyt", draft.insurance_number),
+        ("bhxh", draft.social_number),
+        ("passport", draft.passport),
+    ]
     return [(key, identity.compact(value)) for key, value in filled if identity.compact(value)]
 
 
@@ -111,8 +133,9 @@ def build(draft: PersonDraft, *, similar_reason: str = "") -> dict[str, Any]:
     extensions = []
     group = ethnic_groups.group(draft.ethnic_code)
     if group:
-        extensions.append({"url": ETHNIC_GROUP, "valueCoding": {
-            "system": ETHNIC_SYSTEM, "code": group.code, "display": group.name}})
+        extensions.append(
+            {"url": ETHNIC_GROUP, "valueCoding": {"system": ETHNIC_SYSTEM, "code": group.code, "display": group.name}}
+        )
     if similar_reason.strip():
         extensions.append({"url": SIMILAR_REASON, "valueString": similar_reason.strip()[:500]})
     if extensions:
@@ -152,8 +175,11 @@ def build_address(draft: PersonDraft) -> dict[str, Any]:
     if not text:
         return {}
     address: dict[str, Any] = {}
-    codes = [{"url": PLACE_CODE, "valueCoding": {"system": system, "code": one.code, "display": one.full_name}}
-             for system, one in ((COMMUNE_SYSTEM, commune), (PROVINCE_SYSTEM, province)) if one]
+    codes = [
+        {"url": PLACE_CODE, "valueCoding": {"system": system, "code": one.code, "display": one.full_name}}
+        for system, one in ((COMMUNE_SYSTEM, commune), (PROVINCE_SYSTEM, province))
+        if one
+    ]
     if codes:
         address["extension"] = codes
     address |= {"use": "home", "text": text}

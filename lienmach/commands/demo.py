@@ -43,9 +43,16 @@ async def _fill(settings: Settings, args: argparse.Namespace) -> int:
     shown = Progress(args.people)
     async with opened.record(settings, args.tenant, command="demo") as (store, actor):
         done = await filling.fill(
-            store, actor, seed=args.seed, people=args.people,
-            report=lambda people: shown.report(people, f"{people:,} of {args.people:,} demo people"))
+            store,
+            actor,
+            seed=args.seed,
+            people=args.people,
+            report=lambda people: shown.report(people, f"{people:,} of {args.people:,} demo people"),
+        )
     shown.end()
-    print(f"{done.people:,} demo people in {args.tenant}: {done.added:,} resources added, {done.kept:,} were there, "
-          f"{time.monotonic() - started:.1f} s.", flush=True)
+    print(
+        f"{done.people:,} demo people in {args.tenant}: {done.added:,} resources added, {done.kept:,} were there, "
+        f"{time.monotonic() - started:.1f} s.",
+        flush=True,
+    )
     return 0

@@ -32,8 +32,14 @@ where v.type = $1 and v.seq > $2 and not r.deleted and {visible} order by v.seq 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("to", nargs="?", type=Path, default=Path("export"), metavar="DIR|FILE",
-                        help="a folder for one file a type (export), or a file for all: *.ndjson, *.ndjson.gz, - for stdout")
+    parser.add_argument(
+        "to",
+        nargs="?",
+        type=Path,
+        default=Path("export"),
+        metavar="DIR|FILE",
+        help="a folder for one file a type (export), or a file for all: *.ndjson, *.ndjson.gz, - for stdout",
+    )
     parser.add_argument("--tenant", default="main", help="slug of the tenant (main)")
     parser.add_argument("--types", default="", help="resource types, separated by commas; all but AuditEvent")
     parser.add_argument("--gzip", action="store_true", help="compress the files of a folder")
@@ -57,8 +63,11 @@ async def _export(settings: Settings, tenant: str, types: list[str], out: Output
             counted = await write(tx, types, out)
         finally:
             await tx.abandon()
-    print(f"{counted.total():,} resources of {len(counted)} types from {tenant} to {out.name}, "
-          f"{time.monotonic() - started:.1f} s.", file=sys.stderr)
+    print(
+        f"{counted.total():,} resources of {len(counted)} types from {tenant} to {out.name}, "
+        f"{time.monotonic() - started:.1f} s.",
+        file=sys.stderr,
+    )
     for kind, count in counted.most_common():
         print(f"  {count:>9,}  {kind}", file=sys.stderr)
     return 0
@@ -71,8 +80,10 @@ async def write(tx: Transaction, types: list[str], out: Output) -> Counter[str]:
     between values, which a line cannot hold: those become spaces. Returns the numbers by type.
     """
     args: list[Any] = []
-    totals = {tx.definitions.type_name(row["type"]): row["n"]
-              for row in await tx.fetch(_COUNT.format(visible=access.visible(tx, "r", args)), *args)}
+    totals = {
+        tx.definitions.type_name(row["type"]): row["n"]
+        for row in await tx.fetch(_COUNT.format(visible=access.visible(tx, "r", args)), *args)
+    }
     chosen = sorted(types or totals.keys() - _LEFT_OUT)
     progress = Progress(sum(totals.get(kind, 0) for kind in chosen))
     counted: Counter[str] = Counter()

@@ -144,8 +144,16 @@ class Refusals:
 
     def add(self, one: Refusal) -> None:
         item = one.item
-        self._write({"source": item.source, "index": item.index, "type": item.type, "fullUrl": item.full_url,
-                     **({"withGroup": True} if one.with_group else {})}, one.failure)
+        self._write(
+            {
+                "source": item.source,
+                "index": item.index,
+                "type": item.type,
+                "fullUrl": item.full_url,
+                **({"withGroup": True} if one.with_group else {}),
+            },
+            one.failure,
+        )
         if one.with_group:
             self.with_group += 1
         else:
@@ -156,8 +164,15 @@ class Refusals:
         self._count("", one.failure)
 
     def add_bundle(self, one: Execution, entries: int, failure: errors.Failure) -> None:
-        self._write({"source": one.file.source, "index": one.line if one.entry is None else one.entry,
-                     "type": "Bundle", "entries": entries}, failure)
+        self._write(
+            {
+                "source": one.file.source,
+                "index": one.line if one.entry is None else one.entry,
+                "type": "Bundle",
+                "entries": entries,
+            },
+            failure,
+        )
         self._count("Bundle", failure)
 
     def put_off(self, one: Execution, entries: int, failure: errors.Failure) -> None:
@@ -185,8 +200,9 @@ class Refusals:
             reason = ": ".join(one for one in place if one)
             self.reasons[reason] += 1
         first = failure.issues[0]
-        self.example.setdefault(": ".join(one for one in (_INDEX.sub("", first.expression) or kind, first.code) if one),
-                                first.diagnostics)
+        self.example.setdefault(
+            ": ".join(one for one in (_INDEX.sub("", first.expression) or kind, first.code) if one), first.diagnostics
+        )
 
     def _write(self, place: dict[str, object], failure: errors.Failure) -> None:
         if self._file is None:
@@ -195,18 +211,26 @@ class Refusals:
             self.path = self.folder / f"refused-{stamp}.ndjson"
             self._file = open(self.path, "w", encoding="utf-8")
             self.path.chmod(0o600)
-        issues = [{"severity": one.severity, "code": one.code, "diagnostics": one.diagnostics,
-                   **({"expression": [one.expression]} if one.expression else {})}
-                  for one in failure.issues[:_ISSUES_KEPT]]
+        issues = [
+            {
+                "severity": one.severity,
+                "code": one.code,
+                "diagnostics": one.diagnostics,
+                **({"expression": [one.expression]} if one.expression else {}),
+            }
+            for one in failure.issues[:_ISSUES_KEPT]
+        ]
         line = json.dumps({**place, "issue": issues}, ensure_ascii=False)
         self._file.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
 
 
 def summary(report: Report, refusals: Refusals, files: int, tenant: str, seconds: float) -> str:
     taken = report.created.total() + report.changed.total()
-    lines = [f"{files:,} file{'s' if files != 1 else ''} into {tenant}, {seconds:.1f} s: {taken:,} resources taken "
-             f"({report.created.total():,} new, {report.changed.total():,} changed), "
-             f"{report.there.total():,} were there already, {report.refused:,} refused."]
+    lines = [
+        f"{files:,} file{'s' if files != 1 else ''} into {tenant}, {seconds:.1f} s: {taken:,} resources taken "
+        f"({report.created.total():,} new, {report.changed.total():,} changed), "
+        f"{report.there.total():,} were there already, {report.refused:,} refused."
+    ]
     for words, counted in (("new", report.created), ("changed", report.changed)):
         common = counted.most_common()
         lines += [f"  {count:>9,}  {kind} {words}" for kind, count in common[:TYPES_SHOWN]]

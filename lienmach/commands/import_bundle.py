@@ -52,8 +52,10 @@ async def _run(tx: Transaction, one: Execution, found: list[Step]) -> Report:
         else:
             left.append(_as_update(step, mark.id))
     rewrite = links.rewriter(tx.definitions, mapping)
-    ready = [replace(step, index=index, resource=rewrite(step.resource) if step.resource else None)
-             for index, step in enumerate(left)]
+    ready = [
+        replace(step, index=index, resource=rewrite(step.resource) if step.resource else None)
+        for index, step in enumerate(left)
+    ]
     answers = await transaction.run(tx, ready, "")
     for step, answer in zip(left, answers, strict=True):
         _remember(tx, report, step, names[step.index], answer)
@@ -77,8 +79,9 @@ def _as_update(step: Step, resource_id: str) -> Step:
     else:
         end = places["resourceType"][1]
         body = fhir_json.replace(body, [(end, end, b',"id":' + written)])
-    return replace(step, method="PUT", id=resource_id, query="", if_none_exist="", resource=body,
-                   parts=(step.type, resource_id))
+    return replace(
+        step, method="PUT", id=resource_id, query="", if_none_exist="", resource=body, parts=(step.type, resource_id)
+    )
 
 
 def _remember(tx: Transaction, report: Report, step: Step, name: bytes, answer: bytes) -> None:

@@ -172,7 +172,8 @@ class Reader:
         if len(data) > FILE_BYTES_MAX:
             raise errors.TooLarge(
                 f"{file.path.name} has more than {FILE_BYTES_MAX >> 20} MB in one JSON document; "
-                "a file with one resource a line (NDJSON) may have any size.")
+                "a file with one resource a line (NDJSON) may have any size."
+            )
         data = data.removeprefix(fhir_json.BOM).strip()
         if _is_lines(data):
             for number, line in enumerate(data.split(b"\n"), 1):
@@ -298,8 +299,14 @@ def _sent(file: File, entry: bundles.Entry, index: int) -> Item:
     body = entry.resource or b""
     head = _head.decode(body)
     name = entry.full_url or f"sha256:{marks.hash_of(body).hex()}"
-    return Item(file.source, name, body, head.resourceType or "",
-                head.id if entry.request.get("method") == "PUT" else None, index)
+    return Item(
+        file.source,
+        name,
+        body,
+        head.resourceType or "",
+        head.id if entry.request.get("method") == "PUT" else None,
+        index,
+    )
 
 
 def _tail(full_url: str) -> str | None:
@@ -315,5 +322,8 @@ def _version(body: bytes) -> str:
 
 
 def _at_entry(failure: errors.Failure, index: int) -> errors.Failure:
-    return failure.__class__(issues=[
-        errors.Issue(one.severity, one.code, one.diagnostics, f"Bundle.entry[{index}]") for one in failure.issues])
+    return failure.__class__(
+        issues=[
+            errors.Issue(one.severity, one.code, one.diagnostics, f"Bundle.entry[{index}]") for one in failure.issues
+        ]
+    )

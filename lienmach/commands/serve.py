@@ -122,8 +122,10 @@ def protocol() -> type[asyncio.Protocol]:
             if self.in_head:
                 self.head_bytes += len(data)
                 if self.head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
-                    self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n"
-                                         b"connection: close\r\n\r\n")
+                    self.transport.write(
+                        b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n"
+                        b"connection: close\r\n\r\n"
+                    )
                     self.transport.close()
 
     return Protocol

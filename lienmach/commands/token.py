@@ -16,8 +16,14 @@ DAYS_MAX = 3650
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--role", required=True, action="append", choices=sorted(roles.ROLES), metavar="ROLE",
-                        help=f"what the token may do; may be given again. One of: {', '.join(roles.ROLES)}")
+    parser.add_argument(
+        "--role",
+        required=True,
+        action="append",
+        choices=sorted(roles.ROLES),
+        metavar="ROLE",
+        help=f"what the token may do; may be given again. One of: {', '.join(roles.ROLES)}",
+    )
     parser.add_argument("--tenant", default="main", help="slug of the tenant (main)")
     parser.add_argument("--user", default="", help="the name that stands in the audit (the role)")
     parser.add_argument("--days", type=int, default=tokens.LIFE_DEFAULT.days, help="how long it lives (90)")
@@ -37,6 +43,14 @@ async def _issue(settings: Settings, args: argparse.Namespace) -> int:
         if tenant is None:
             print(f"lienmach token: there is no tenant {args.tenant!r} on this node.", file=sys.stderr)
             return 2
-        print(await tokens.issue(one.pool, tenant, role_names=args.role, user=args.user or args.role[0],
-                                 now=clock.now(), life=timedelta(days=args.days)))
+        print(
+            await tokens.issue(
+                one.pool,
+                tenant,
+                role_names=args.role,
+                user=args.user or args.role[0],
+                now=clock.now(),
+                life=timedelta(days=args.days),
+            )
+        )
     return 0

@@ -46,8 +46,13 @@ _TABLE = (
     Role("cashier", "Thu ngân", "Cashier", _READS, "HPAYMT"),
     Role("insurance", "Bảo hiểm y tế", "Health insurance", _READS, "HPAYMT"),
     Role("director", "Ban giám đốc", "Director", _READS | {"patients.access"}, "HOPERAT"),
-    Role("dpo", "Bảo vệ dữ liệu", "Data protection officer", frozenset({"home", "patients.find", "patients.access"}),
-         "HOPERAT"),
+    Role(
+        "dpo",
+        "Bảo vệ dữ liệu",
+        "Data protection officer",
+        frozenset({"home", "patients.find", "patients.access"}),
+        "HOPERAT",
+    ),
 )
 ROLES: dict[str, Role] = {role.name: role for role in _TABLE}
 

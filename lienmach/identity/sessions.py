@@ -44,20 +44,31 @@ class Session:
 
     def actor(self, address: str) -> Actor:
         """The actor that this session stands for."""
-        return Actor(self.tenant, self.login, self.roles, roles.purpose_of(self.roles), self.display,
-                     self.practitioner, address)
+        return Actor(
+            self.tenant, self.login, self.roles, roles.purpose_of(self.roles), self.display, self.practitioner, address
+        )
 
 
 async def open_session(pool: asyncpg.Pool, account: users.Account, now: datetime) -> str:
     """Start a session and return its cookie. It is always a new secret: none brought by the browser is kept."""
     cookie, hashed = rows.new_secret()
     async with rows.of_tenant(pool, account.tenant) as connection:
-        await connection.execute("delete from session where login = $1 and (expires_at <= $2 or last_seen_at <= $3)",
-                                 account.login, now, now - IDLE)
+        await connection.execute(
+            "delete from session where login = $1 and (expires_at <= $2 or last_seen_at <= $3)",
+            account.login,
+            now,
+            now - IDLE,
+        )
         await connection.execute(
             """insert into session (token_hash, tenant, login, csrf, created_at, last_seen_at, expires_at)
                values ($1, $2, $3, $4, $5, $5, $6)""",
-            hashed, account.tenant, account.login, secrets.token_bytes(32), now, now + ABSOLUTE)
+            hashed,
+            account.tenant,
+            account.login,
+            secrets.token_bytes(32),
+            now,
+            now + ABSOLUTE,
+        )
     return cookie
 
 
@@ -71,8 +82,9 @@ async def find(pool: asyncpg.Pool, cookie: str, now: datetime) -> Session | None
     session = Session(**{**row, "cookie": cookie, "roles": frozenset(row["roles"])})
     if now >= session.last_seen_at + _TOUCH:
         async with rows.of_tenant(pool, session.tenant) as connection:
-            await connection.execute("update session set last_seen_at = $2 where token_hash = $1",
-                                     rows.digest(cookie), now)
+            await connection.execute(
+                "update session set last_seen_at = $2 where token_hash = $1", rows.digest(cookie), now
+            )
     return session
 
 
@@ -85,5 +97,6 @@ async def close(pool: asyncpg.Pool, session: Session) -> None:
 async def set_locked(pool: asyncpg.Pool, session: Session, is_locked: bool) -> None:
     """Lock the session, or unlock it after the caller has checked the password."""
     async with rows.of_tenant(pool, session.tenant) as connection:
-        await connection.execute("update session set is_locked = $2 where token_hash = $1",
-                                 rows.digest(session.cookie), is_locked)
+        await connection.execute(
+            "update session set is_locked = $2 where token_hash = $1", rows.digest(session.cookie), is_locked
+        )

@@ -87,8 +87,9 @@ async def _check_lock(pool: asyncpg.Pool, tenant: int, login: str, now: datetime
     async with rows.of_tenant(pool, tenant) as connection:
         locked_until = await connection.fetchval("select locked_until from lockout where login = $1", login)
     if locked_until is not None and now < locked_until:
-        raise TooMany("this login is locked after failed sign-ins",
-                      seconds=max(1, int((locked_until - now).total_seconds())))
+        raise TooMany(
+            "this login is locked after failed sign-ins", seconds=max(1, int((locked_until - now).total_seconds()))
+        )
 
 
 async def _count_failure(pool: asyncpg.Pool, tenant: int | None, login: str, *, address: str, now: datetime) -> None:
@@ -100,7 +101,12 @@ async def _count_failure(pool: asyncpg.Pool, tenant: int | None, login: str, *, 
             """insert into lockout (tenant, login, failures, failed_at) values ($1, $2, 1, $3)
                on conflict (tenant, login) do update
                   set failures = case when lockout.failed_at < $4 then 1 else lockout.failures + 1 end, failed_at = $3
-               returning failures""", tenant, login, now, now - FORGET_AFTER)
+               returning failures""",
+            tenant,
+            login,
+            now,
+            now - FORGET_AFTER,
+        )
         lock = lock_of(failures)
         if lock is not None:
             await connection.execute("update lockout set locked_until = $2 where login = $1", login, now + lock)

@@ -33,8 +33,17 @@ class _Known:
 _cache: dict[tuple[int, bytes, str], _Known] = {}
 
 
-async def issue(pool: asyncpg.Pool, tenant: int, *, role_names: list[str], user: str, now: datetime,
-                display: str = "", purpose: str = "", life: timedelta = LIFE_DEFAULT) -> str:
+async def issue(
+    pool: asyncpg.Pool,
+    tenant: int,
+    *,
+    role_names: list[str],
+    user: str,
+    now: datetime,
+    display: str = "",
+    purpose: str = "",
+    life: timedelta = LIFE_DEFAULT,
+) -> str:
     """Make a token for the roles within the tenant and return it; it cannot be shown again.
 
     purpose: v3 PurposeOfUse, by default the one of the roles. Raises ValueError for an unknown role.
@@ -45,7 +54,15 @@ async def issue(pool: asyncpg.Pool, tenant: int, *, role_names: list[str], user:
         await connection.execute(
             """insert into token (token_hash, tenant, login, display, roles, purpose, created_at, expires_at)
                values ($1, $2, $3, $4, $5, $6, $7, $8)""",
-            hashed, tenant, user, display or user, sorted(names), purpose or roles.purpose_of(names), now, now + life)
+            hashed,
+            tenant,
+            user,
+            display or user,
+            sorted(names),
+            purpose or roles.purpose_of(names),
+            now,
+            now + life,
+        )
     return secret
 
 
@@ -60,8 +77,9 @@ async def actor_of(pool: asyncpg.Pool, token: str, *, address: str = "") -> Acto
         if row is None:
             _cache.pop(key, None)
             return None
-        actor = Actor(row["tenant"], row["login"], frozenset(row["roles"]), row["purpose"], row["display"],
-                      address=address)
+        actor = Actor(
+            row["tenant"], row["login"], frozenset(row["roles"]), row["purpose"], row["display"], address=address
+        )
         known = _Known(actor, row["expires_at"], time.monotonic() + CACHE_SECONDS)
         if len(_cache) >= _CACHE_ENTRIES_MAX:
             _cache.clear()
@@ -77,5 +95,6 @@ async def revoke(pool: asyncpg.Pool, tenant: int, token: str) -> bool:
     for key in [one for one in _cache if one[1] == hashed]:
         del _cache[key]
     async with rows.of_tenant(pool, tenant) as connection:
-        return bool(await connection.fetchval("delete from token where token_hash = $1 returning true",
-                                              rows.digest(token)))
+        return bool(
+            await connection.fetchval("delete from token where token_hash = $1 returning true", rows.digest(token))
+        )

@@ -42,8 +42,16 @@ async def add(pool: asyncpg.Pool, account: Account, now: datetime) -> None:
             """insert into account (tenant, login, display, password_hash, roles, practitioner, is_demo, must_change,
                                     created_at)
                values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing returning true""",
-            account.tenant, account.login, account.display, account.password_hash, sorted(account.roles),
-            account.practitioner, account.is_demo, account.must_change, now)
+            account.tenant,
+            account.login,
+            account.display,
+            account.password_hash,
+            sorted(account.roles),
+            account.practitioner,
+            account.is_demo,
+            account.must_change,
+            now,
+        )
     if not added:
         raise Conflict(f"the login {account.login} is taken")
 
@@ -53,7 +61,9 @@ async def find(pool: asyncpg.Pool, tenant: int, login: str) -> Account | None:
     async with rows.of_tenant(pool, tenant) as connection:
         row = await connection.fetchrow(
             """select tenant, login, display, roles, password_hash, practitioner, is_demo, must_change from account
-               where login = $1 and state = 'active'""", login)
+               where login = $1 and state = 'active'""",
+            login,
+        )
     return None if row is None else Account(**{**row, "roles": frozenset(row["roles"])})
 
 
@@ -61,16 +71,18 @@ async def set_password(pool: asyncpg.Pool, tenant: int, login: str, password: st
     """Set a new password and end all sessions of the account. The caller has checked `passwords.faults`."""
     hashed = await passwords.hash_password(password)
     async with rows.of_tenant(pool, tenant) as connection:
-        await connection.execute("update account set password_hash = $2, must_change = false where login = $1",
-                                 login, hashed)
+        await connection.execute(
+            "update account set password_hash = $2, must_change = false where login = $1", login, hashed
+        )
         await connection.execute("delete from session where login = $1", login)
 
 
 async def set_preferences(pool: asyncpg.Pool, tenant: int, login: str, *, comfort: bool, language: str) -> None:
     """Remember letter size and language (`vi` or `en`) of a person."""
     async with rows.of_tenant(pool, tenant) as connection:
-        await connection.execute("update account set comfort = $2, language = $3 where login = $1",
-                                 login, comfort, language)
+        await connection.execute(
+            "update account set comfort = $2, language = $3 where login = $1", login, comfort, language
+        )
 
 
 async def close(pool: asyncpg.Pool, tenant: int, login: str) -> None:
@@ -88,8 +100,13 @@ async def new_setup_link(pool: asyncpg.Pool, tenant: int, login: str, now: datet
     secret, hashed = rows.new_secret()
     async with rows.of_tenant(pool, tenant) as connection:
         await connection.execute("delete from setup_link where login = $1", login)
-        await connection.execute("insert into setup_link (token_hash, tenant, login, expires_at) values ($1, $2, $3, $4)",
-                                 hashed, tenant, login, now + timedelta(hours=SETUP_LINK_HOURS))
+        await connection.execute(
+            "insert into setup_link (token_hash, tenant, login, expires_at) values ($1, $2, $3, $4)",
+            hashed,
+            tenant,
+            login,
+            now + timedelta(hours=SETUP_LINK_HOURS),
+        )
     return f"/set-up/{secret}"
 
 
@@ -107,8 +124,9 @@ async def use_setup_link(pool: asyncpg.Pool, secret: str, password: str, now: da
     if account is None:
         raise NotFound("this link has been used or is too old; ask for a new one")
     async with rows.of_tenant(pool, account.tenant) as connection:
-        taken = await connection.fetchval("delete from setup_link where token_hash = $1 returning true",
-                                          rows.digest(secret))
+        taken = await connection.fetchval(
+            "delete from setup_link where token_hash = $1 returning true", rows.digest(secret)
+        )
     if not taken:  # someone else used it between the two statements
         raise NotFound("this link has been used or is too old; ask for a new one")
     await set_password(pool, account.tenant, account.login, password)

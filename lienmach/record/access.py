@@ -31,7 +31,9 @@ MedicinalProductManufactured MedicinalProductPackaged MedicinalProductPharmaceut
 MedicinalProductUndesirableEffect SubstanceNucleicAcid SubstancePolymer SubstanceProtein
 SubstanceReferenceInformation SubstanceSourceMaterial SubstanceSpecification"""
 _PERSON = "Patient RelatedPerson Person Coverage Group Flag AllergyIntolerance"
-_DESK = "Appointment AppointmentResponse Slot Schedule Encounter EpisodeOfCare Task Communication Consent DocumentReference"
+_DESK = (
+    "Appointment AppointmentResponse Slot Schedule Encounter EpisodeOfCare Task Communication Consent DocumentReference"
+)
 _MONEY = """Account ChargeItem Claim ClaimResponse CoverageEligibilityRequest CoverageEligibilityResponse
 EnrollmentRequest EnrollmentResponse ExplanationOfBenefit Invoice PaymentNotice PaymentReconciliation Contract"""
 _TREATMENT = """Condition Procedure MedicationRequest MedicationDispense ServiceRequest DiagnosticReport Observation
@@ -52,25 +54,38 @@ class Grant:
 
 GRANTS: dict[str, Grant] = {
     "system": Grant(ANY, ANY, "TREAT ETREAT HPAYMT HOPERAT PATADMIN SYSADMIN HRESCH PUBHLTH HTEST", audit=True),
-    "admin": Grant(f"{_DIRECTORY} {_CATALOGUE} Device DeviceMetric Subscription Bundle Parameters",
-                   f"{_DIRECTORY} {_CATALOGUE} Device DeviceMetric", "SYSADMIN HOPERAT TREAT"),
+    "admin": Grant(
+        f"{_DIRECTORY} {_CATALOGUE} Device DeviceMetric Subscription Bundle Parameters",
+        f"{_DIRECTORY} {_CATALOGUE} Device DeviceMetric",
+        "SYSADMIN HOPERAT TREAT",
+    ),
     "reception": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE}", f"{_PERSON} {_DESK}", "PATADMIN TREAT"),
     "doctor": Grant(_CLINICAL, _CLINICAL, "TREAT ETREAT BTG", audit=True),
     "nurse": Grant(_CLINICAL, _CLINICAL, "TREAT ETREAT"),
-    "lab": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_TREATMENT} Device",
-                 "Specimen Observation DiagnosticReport Task Device", "TREAT"),
-    "imaging": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_TREATMENT} Device Media",
-                     "ImagingStudy Observation DiagnosticReport Media Task Device", "TREAT"),
-    "pharmacist": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_TREATMENT} MedicationStatement "
-                        "MedicationAdministration SupplyDelivery DetectedIssue",
-                        "MedicationDispense MedicationStatement SupplyDelivery DetectedIssue Task Medication",
-                        "TREAT HPAYMT"),
+    "lab": Grant(
+        f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_TREATMENT} Device",
+        "Specimen Observation DiagnosticReport Task Device",
+        "TREAT",
+    ),
+    "imaging": Grant(
+        f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_TREATMENT} Device Media",
+        "ImagingStudy Observation DiagnosticReport Media Task Device",
+        "TREAT",
+    ),
+    "pharmacist": Grant(
+        f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_TREATMENT} MedicationStatement "
+        "MedicationAdministration SupplyDelivery DetectedIssue",
+        "MedicationDispense MedicationStatement SupplyDelivery DetectedIssue Task Medication",
+        "TREAT HPAYMT",
+    ),
     "cashier": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_MONEY}", f"{_MONEY} Task", "HPAYMT TREAT"),
-    "insurance": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_MONEY} {_TREATMENT}", f"{_MONEY} Coverage Task",
-                       "HPAYMT TREAT"),
+    "insurance": Grant(
+        f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_MONEY} {_TREATMENT}", f"{_MONEY} Coverage Task", "HPAYMT TREAT"
+    ),
     "director": Grant(_CLINICAL, "Task Communication", "HOPERAT TREAT", audit=True),
-    "dpo": Grant(f"Patient RelatedPerson Person Consent Provenance {_DIRECTORY}", "Consent Task", "HOPERAT TREAT",
-                 audit=True),
+    "dpo": Grant(
+        f"Patient RelatedPerson Person Consent Provenance {_DIRECTORY}", "Consent Task", "HOPERAT TREAT", audit=True
+    ),
 }
 """No one writes AuditEvent but the record itself and an integrator's `system`; no one changes or deletes one."""
 
@@ -163,6 +178,8 @@ def visible_inside(tx: Asker, alias: str, args: list[Any]) -> str:
         return own
     args.append(sorted(tx.policy.read))
     allowed = f"any(${len(args)}::smallint[])"
-    container = (f"(select w.type from ix w where w.tenant = {alias}.tenant and w.rid = {contained.container_sql(alias)} "
-                 "offset 0)")
+    container = (
+        f"(select w.type from ix w where w.tenant = {alias}.tenant and w.rid = {contained.container_sql(alias)} "
+        "offset 0)"
+    )
     return f"({own} and (-{alias}.type)::smallint = {allowed} and {container} = {allowed})"

@@ -39,11 +39,19 @@ _PERSONS_MAX = 1000  # of one event; the others are named in further ones
 
 # interaction -> (BALP profile part, action, is the client the source of the data?)
 _KINDS: dict[str, tuple[str, str, bool]] = {
-    "read": ("Read", "R", False), "vread": ("Read", "R", False), "history-instance": ("Read", "R", False),
-    "history-type": ("Query", "E", False), "history-system": ("Query", "E", False),
-    "search-type": ("Query", "E", False), "search-system": ("Query", "E", False),
-    "create": ("Create", "C", True), "update": ("Update", "U", True), "patch": ("Update", "U", True),
-    "delete": ("Delete", "D", True), "transaction": ("Create", "C", True), "batch": ("Create", "C", True),
+    "read": ("Read", "R", False),
+    "vread": ("Read", "R", False),
+    "history-instance": ("Read", "R", False),
+    "history-type": ("Query", "E", False),
+    "history-system": ("Query", "E", False),
+    "search-type": ("Query", "E", False),
+    "search-system": ("Query", "E", False),
+    "create": ("Create", "C", True),
+    "update": ("Update", "U", True),
+    "patch": ("Update", "U", True),
+    "delete": ("Delete", "D", True),
+    "transaction": ("Create", "C", True),
+    "batch": ("Create", "C", True),
 }
 
 
@@ -60,8 +68,9 @@ class Access:
         self.outcome = "0"
         self.persons: dict[str, None] = {}
 
-    def note(self, interaction: str, *, what: str = "", query: str = "", request_id: str = "",
-             outcome: str = "0") -> None:
+    def note(
+        self, interaction: str, *, what: str = "", query: str = "", request_id: str = "", outcome: str = "0"
+    ) -> None:
         """interaction: code of the FHIR restful-interaction system. what: "Type/id". query: path and query as asked.
 
         outcome: AuditEvent.outcome, "0" done, "4" refused, "8" failed.
@@ -112,7 +121,7 @@ def collect(tx: Audited) -> None:
         what = f"{tx.changes[0].type}/{tx.changes[0].id}"
     named = list(persons)
     for start in range(0, max(1, len(named)), _PERSONS_MAX):
-        tx.add(_event(tx, interaction, what, named[start:start + _PERSONS_MAX]))
+        tx.add(_event(tx, interaction, what, named[start : start + _PERSONS_MAX]))
 
 
 def _guess(changes: list[Change]) -> tuple[str, str]:
@@ -132,8 +141,10 @@ def _event(tx: Audited, interaction: str, what: str, persons: list[str]) -> Chan
     shape = (bool(persons), bool(what), bool(access.query), bool(access.request_id))
     head, tail, frame = _frame(tx.parameters, tx.tenant, tx.actor, interaction, access.outcome, shape)
     event_id = ids.new_id()
-    body = (f'{{"resourceType":"AuditEvent","id":"{event_id}","meta":{{"versionId":"1","lastUpdated":"{recorded}",'
-            f'{head}"recorded":"{recorded}",{tail}').encode()
+    body = (
+        f'{{"resourceType":"AuditEvent","id":"{event_id}","meta":{{"versionId":"1","lastUpdated":"{recorded}",'
+        f'{head}"recorded":"{recorded}",{tail}'
+    ).encode()
     if any(shape):
         entities = [_PERSON_TEXT % fhir_json.dump(f"Patient/{one}") for one in persons]
         if any(shape[1:]):
@@ -141,10 +152,25 @@ def _event(tx: Audited, interaction: str, what: str, persons: list[str]) -> Chan
         body = b'%b,"entity":[%b]}' % (body[:-1], b",".join(entities))
     own, hot = _own_terms(tx.tenant.term_seed, what, persons, access.request_id)
     return Change(
-        type="AuditEvent", type_number=tx.definitions.type_number("AuditEvent"), id=event_id, op="C", version_id=1,
-        at=moment, body=body, bucket=subject.bucket_of(event_id), patient=None, point=None, frame=frame,
-        rows=IndexRows(None, moment, [frame.number, *own], hot,
-                       dat=[(tx.parameters.of("AuditEvent")["date"].number, moment, moment + _INSTANT, None)]))
+        type="AuditEvent",
+        type_number=tx.definitions.type_number("AuditEvent"),
+        id=event_id,
+        op="C",
+        version_id=1,
+        at=moment,
+        body=body,
+        bucket=subject.bucket_of(event_id),
+        patient=None,
+        point=None,
+        frame=frame,
+        rows=IndexRows(
+            None,
+            moment,
+            [frame.number, *own],
+            hot,
+            dat=[(tx.parameters.of("AuditEvent")["date"].number, moment, moment + _INSTANT, None)],
+        ),
+    )
 
 
 def _own_terms(seed: int, what: str, persons: list[str], request_id: str) -> tuple[list[int], list[int]]:
@@ -154,8 +180,10 @@ def _own_terms(seed: int, what: str, persons: list[str], request_id: str) -> tup
     if what:
         own.append(terms.term_of(seed, "AuditEvent", "entity", "r", what))
     if request_id:
-        own += [terms.term_of(seed, "AuditEvent", "entity", "i", f"t||{request_id}"),
-                terms.term_of(seed, "AuditEvent", "entity", "i", f"c|{request_id}")]
+        own += [
+            terms.term_of(seed, "AuditEvent", "entity", "i", f"t||{request_id}"),
+            terms.term_of(seed, "AuditEvent", "entity", "i", f"c|{request_id}"),
+        ]
     return own, hot
 
 
@@ -163,8 +191,9 @@ Shape = tuple[bool, bool, bool, bool]  # has it persons, a resource, a query, a 
 
 
 @lru_cache(maxsize=4096)
-def _frame(parameters: Parameters, tenant: Tenant, actor: Actor, interaction: str, outcome: str,
-           shape: Shape) -> tuple[str, str, Frame]:
+def _frame(
+    parameters: Parameters, tenant: Tenant, actor: Actor, interaction: str, outcome: str, shape: Shape
+) -> tuple[str, str, Frame]:
     """(JSON from meta.profile to before `recorded`, JSON after it, index frame) for one kind of access."""
     part, action, inbound = _KINDS[interaction]
     profile = _PROFILE + ("Patient" if shape[0] else "") + part
@@ -175,19 +204,35 @@ def _frame(parameters: Parameters, tenant: Tenant, actor: Actor, interaction: st
     }
     after = {
         "outcome": outcome,
-        "purposeOfEvent": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
-                                        "code": actor.purpose}]}],
+        "purposeOfEvent": [
+            {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": actor.purpose}]}
+        ],
         "agent": _agents(actor, inbound),
-        "source": {"site": tenant.slug, "observer": {"display": "Liền Mạch"},
-                   "type": [{"system": "http://terminology.hl7.org/CodeSystem/security-source-type", "code": "4"}]},
+        "source": {
+            "site": tenant.slug,
+            "observer": {"display": "Liền Mạch"},
+            "type": [{"system": "http://terminology.hl7.org/CodeSystem/security-source-type", "code": "4"}],
+        },
     }
     head = f'"profile":["{profile}"]}},' + fhir_json.dump(before).decode()[1:-1] + ","
     tail = fhir_json.dump(after).decode()[1:]
-    sample = ("Basic/x" if shape[1] else "", ["x"] if shape[0] else [], "x" if shape[2] else "", "x" if shape[3] else "")
-    resource = {"resourceType": "AuditEvent", "meta": {"profile": [profile]}, **before, **after,
-                "recorded": "2000-01-01T00:00:00Z", "entity": _entities(*sample)}
-    rows = index_rows.extract(parameters, resource, tenant=tenant.number, term_seed=tenant.term_seed,
-                              tz=tenant.time_zone)
+    sample = (
+        "Basic/x" if shape[1] else "",
+        ["x"] if shape[0] else [],
+        "x" if shape[2] else "",
+        "x" if shape[3] else "",
+    )
+    resource = {
+        "resourceType": "AuditEvent",
+        "meta": {"profile": [profile]},
+        **before,
+        **after,
+        "recorded": "2000-01-01T00:00:00Z",
+        "entity": _entities(*sample),
+    }
+    rows = index_rows.extract(
+        parameters, resource, tenant=tenant.number, term_seed=tenant.term_seed, tz=tenant.time_zone
+    )
     own, _ = _own_terms(tenant.term_seed, sample[0], sample[1], sample[3])
     return head, tail, frames.frame_of(tenant.term_seed, rows, own)
 
@@ -196,11 +241,17 @@ def _agents(actor: Actor, inbound: bool) -> list[dict[str, Any]]:
     """Client, server and the person, as BALP wants them. inbound: the client is the source of the data."""
     codes = ("110153", "110152") if inbound else ("110152", "110153")
     client: dict[str, Any] = {
-        "type": {"coding": [{"system": _DCM, "code": codes[0]}]}, "who": {"display": "client"}, "requestor": False}
+        "type": {"coding": [{"system": _DCM, "code": codes[0]}]},
+        "who": {"display": "client"},
+        "requestor": False,
+    }
     if actor.address:
         client["network"] = {"address": actor.address, "type": "2"}
-    server = {"type": {"coding": [{"system": _DCM, "code": codes[1]}]}, "who": {"display": "Liền Mạch"},
-              "requestor": False}
+    server = {
+        "type": {"coding": [{"system": _DCM, "code": codes[1]}]},
+        "who": {"display": "Liền Mạch"},
+        "requestor": False,
+    }
     who: dict[str, Any] = {"identifier": {"system": "https://lienmach.org/sid/login", "value": actor.user}}
     if actor.reference:
         who["reference"] = actor.reference
@@ -208,11 +259,15 @@ def _agents(actor: Actor, inbound: bool) -> list[dict[str, Any]]:
         who["display"] = actor.display
     person = {
         "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP"}]},
-        "role": [{"coding": [{"system": "https://lienmach.org/fhir/CodeSystem/role", "code": role}]}
-                 for role in sorted(actor.roles)],
-        "who": who, "requestor": True,
-        "purposeOfUse": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
-                                      "code": actor.purpose}]}],
+        "role": [
+            {"coding": [{"system": "https://lienmach.org/fhir/CodeSystem/role", "code": role}]}
+            for role in sorted(actor.roles)
+        ],
+        "who": who,
+        "requestor": True,
+        "purposeOfUse": [
+            {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": actor.purpose}]}
+        ],
     }
     if not person["role"]:
         del person["role"]
@@ -225,8 +280,9 @@ _PERSON = {"type": {"system": _ENTITY_TYPE, "code": "1"}, "role": {"system": _OB
 _PERSON_TEXT = b'{"what":{"reference":%b},' + fhir_json.dump(_PERSON)[1:]
 _DATA = {"type": {"system": _ENTITY_TYPE, "code": "2"}, "role": {"system": _OBJECT_ROLE, "code": "4"}}
 _QUERY = {"type": {"system": _ENTITY_TYPE, "code": "2"}, "role": {"system": _OBJECT_ROLE, "code": "24"}}
-_REQUEST = {"type": {"system": "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType",
-                     "code": "XrequestId"}}
+_REQUEST = {
+    "type": {"system": "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType", "code": "XrequestId"}
+}
 
 
 def _entities(what: str, persons: Iterable[str], query: str, request_id: str) -> list[dict[str, Any]]:

@@ -87,9 +87,14 @@ class Report:
         self.refused += other.refused
 
 
-async def load(store: Store, actor: Actor, items: Iterable[Item | Group], *,
-               refuse: Callable[[Refusal], None] | None = None,
-               progress: Callable[[int], None] | None = None) -> Report:
+async def load(
+    store: Store,
+    actor: Actor,
+    items: Iterable[Item | Group],
+    *,
+    refuse: Callable[[Refusal], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Report:
     """Take all items; returns when all of it is durable.
 
     items: single ones stand for themselves, groups are all or nothing; read as they are needed. refuse: called for
@@ -191,8 +196,10 @@ class _Batch:
         self.marks = await marks.find(self.tx, [name for group in batch for name in group.names])
         planned = [self._plan(group) for group in batch]
         # An id that somebody gives is kept by the directory; a new one only by its mark.
-        marks.expect_none(self.tx, [step.name for group in planned for step in group.steps
-                                  if step.is_new and step.name not in self.marks])
+        marks.expect_none(
+            self.tx,
+            [step.name for group in planned for step in group.steps if step.is_new and step.name not in self.marks],
+        )
         await self._read_points(planned)
         for one in planned:
             await self._store(one)
@@ -216,12 +223,24 @@ class _Batch:
             digest = marks.hash_of(item.body)
             known = self.marks.get(name)
             kept = known is not None and known.type == item.type and item.id in (None, known.id)
-            step = _Step(item, name, digest, known.id if known is not None and kept else item.id or ids.new_id(),
-                         is_new=not kept and item.id is None, body=item.body)
+            step = _Step(
+                item,
+                name,
+                digest,
+                known.id if known is not None and kept else item.id or ids.new_id(),
+                is_new=not kept and item.id is None,
+                body=item.body,
+            )
             if group.is_linked and item.full_url:
                 if item.full_url in mapping:
-                    planned.failures.append((item, errors.Invalid(
-                        f"Two entries have the fullUrl {item.full_url[:120]}.", expression="fullUrl")))
+                    planned.failures.append(
+                        (
+                            item,
+                            errors.Invalid(
+                                f"Two entries have the fullUrl {item.full_url[:120]}.", expression="fullUrl"
+                            ),
+                        )
+                    )
                 mapping[item.full_url] = f"{item.type}/{step.id}"
             if known is not None and kept and known.digest == digest:
                 planned.there.append(item)
@@ -241,16 +260,22 @@ class _Batch:
                 raise errors.Malformed(str(problem)) from None
         value = write.parse(self.tx, step.body)
         if not self.tx.definitions.is_resource_type(kind):
-            raise errors.Unprocessable(f"{kind[:80]} is not a resource type of FHIR R4.", code="not-supported",
-                                       expression="resourceType")
+            raise errors.Unprocessable(
+                f"{kind[:80]} is not a resource type of FHIR R4.", code="not-supported", expression="resourceType"
+            )
         if value.get("resourceType") != kind:
-            raise errors.Invalid(f"This is announced as {kind}, the body is a {str(value.get('resourceType'))[:80]}.",
-                                 expression="resourceType")
+            raise errors.Invalid(
+                f"This is announced as {kind}, the body is a {str(value.get('resourceType'))[:80]}.",
+                expression="resourceType",
+            )
         if group.rewrite is not None and b'"urn:' in step.body:
             for path, reference in references.literal(value, kind):
                 if reference.startswith("urn:"):
-                    raise errors.Invalid(f"{reference[:120]} is the fullUrl of no entry of this bundle.",
-                                         code="not-found", expression=path)
+                    raise errors.Invalid(
+                        f"{reference[:120]} is the fullUrl of no entry of this bundle.",
+                        code="not-found",
+                        expression=path,
+                    )
         if not step.is_new:
             write.check_id(step.id)
         return value
@@ -258,15 +283,26 @@ class _Batch:
     async def _read_points(self, planned: list[_Planned]) -> None:
         """The current versions of all ids that may be taken already, with one statement."""
         number, is_known = self.tx.definitions.type_number, self.tx.definitions.is_resource_type
-        keys = {(number(step.item.type), step.id) for group in planned for step in group.steps
-                if not step.is_new and is_known(step.item.type)}
+        keys = {
+            (number(step.item.type), step.id)
+            for group in planned
+            for step in group.steps
+            if not step.is_new and is_known(step.item.type)
+        }
         if not keys:
             return
         types, names = zip(*keys, strict=True)
         for row in await self.tx.fetch(_POINTS, self.tx.tenant.number, types, names):
             self.points[(row["type"], row["id"])] = Point(
-                row["rid"], row["seq"], row["bucket"], row["version_id"], row["deleted"], row["at"], row["patient"],
-                row["body"])
+                row["rid"],
+                row["seq"],
+                row["bucket"],
+                row["version_id"],
+                row["deleted"],
+                row["at"],
+                row["patient"],
+                row["body"],
+            )
 
     async def _store(self, group: _Planned) -> None:
         kept = _Kept(self.tx)
@@ -371,11 +407,11 @@ class _Kept:
 
     def restore(self) -> None:
         tx = self.tx
-        for change in reversed(tx.changes[self.changes:]):
+        for change in reversed(tx.changes[self.changes :]):
             key = (change.type_number, change.id)
             if change.prior is not None:
                 change.prior.superseded = False
                 tx.pending[key] = change.prior
             else:
                 del tx.pending[key]
-        del tx.changes[self.changes:], tx.jobs[self.jobs:], tx.premises[self.premises:]
+        del tx.changes[self.changes :], tx.jobs[self.jobs :], tx.premises[self.premises :]

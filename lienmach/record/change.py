@@ -63,8 +63,9 @@ class Change:
     seq: int = 0
 
     def stored(self) -> Stored:
-        return Stored(self.type, self.id, self.version_id, self.at, self.body, self.op, self.patient, self.seq,
-                      self.rid)
+        return Stored(
+            self.type, self.id, self.version_id, self.at, self.body, self.op, self.patient, self.seq, self.rid
+        )
 
 
 class Unit(Protocol):

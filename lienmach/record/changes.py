@@ -22,5 +22,6 @@ class Causing(Protocol):
 def queue(tx: Causing, change: Change) -> None:
     """Add the jobs that wait for changes of this type."""
     for kind in tx.store.on_change.get(change.type, ()):
-        tx.jobs.append(JobRow(kind, {"type": change.type, "id": change.id, "version_id": change.version_id,
-                                     "op": change.op}))
+        tx.jobs.append(
+            JobRow(kind, {"type": change.type, "id": change.id, "version_id": change.version_id, "op": change.op})
+        )

@@ -14,28 +14,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections import deque
-from typing import Any
 
 import asyncpg
 
 from lienmach.base import errors, metrics
-from lienmach.record import ledger, rowsets
-from lienmach.record.change import Change, Unit
-from lienmach.record.index import contained
+from lienmach.record import ledger
+from lienmach.record.change import Unit
+from lienmach.record.layout import Changed as Changed
+from lienmach.record.layout import Layout
 
 _log = logging.getLogger(__name__)
 _GROUP_UNITS_MAX = 256
 _GROUP_CHANGES_MAX = 2000
-_STATEMENT_CHANGES_MAX = 500  # more at once would keep everybody else waiting while they are laid out
 _COMPANY = 24  # units that are worth a commit of their own
 _PATIENCE_SECONDS = 0.0005
 _PATIENCE_STEPS = 4
-
-
-class Changed(Exception):
-    """Somebody else changed what this unit relied on. Nothing was written; run the whole unit again."""
 
 
 class Committer:
@@ -92,8 +86,9 @@ class Committer:
         while self._waiting and len(group) < _GROUP_UNITS_MAX:
             unit, _ = self._waiting[0]
             touched = unit.pending.keys()
-            if group and (unit.premises or changes + len(unit.changes) > _GROUP_CHANGES_MAX
-                          or not keys.isdisjoint(touched)):
+            if group and (
+                unit.premises or changes + len(unit.changes) > _GROUP_CHANGES_MAX or not keys.isdisjoint(touched)
+            ):
                 break
             group.append(self._waiting.popleft())
             if unit.premises:
@@ -139,9 +134,15 @@ class Committer:
         except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError) as failure:
             _log.error("the database has no room left: %s", failure.sqlstate)
             return errors.Unavailable("The disk of this node is full; nothing was stored. Free space and try again.")
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError,
-                asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError,
-                OSError) as failure:
+        except (
+            asyncpg.PostgresConnectionError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            asyncpg.AdminShutdownError,
+            asyncpg.CrashShutdownError,
+            asyncpg.CannotConnectNowError,
+            OSError,
+        ) as failure:
             _log.warning("the database went away during a commit: %s", type(failure).__name__)
             return errors.Unavailable("The database is restarting; this change may not have been stored. Try again.")
         except asyncpg.PostgresError as failure:
@@ -158,99 +159,20 @@ class Committer:
             for premise in unit.premises:
                 if not await premise(unit, connection):
                     raise Changed("A condition matches something else now.")
-        rows = rowsets.Rows()
-        moves = _Moves()
         frames: set[int] = set()
-        seq, chain = head["seq"], head["hash"]
-        salts = iter(_salts(sum(len(unit.changes) for unit in units)))
+        layout = Layout(tenant, head["seq"], head["hash"])
+        salts = iter(ledger.salts(sum(len(unit.changes) for unit in units)))
         for unit in units:
             for change in unit.changes:
-                seq += 1
-                chain = _gather(rows, moves, tenant, seq, chain, next(salts), change)
+                layout.add(change, next(salts))
                 if change.frame is not None and not (
-                        change.frame.number in self._frames or change.frame.number in frames):
+                    change.frame.number in self._frames or change.frame.number in frames
+                ):
                     frames.add(change.frame.number)
-                    rows.add_frame(change.frame)
-                if len(rows.tables["version"]) >= _STATEMENT_CHANGES_MAX:
-                    await _send(connection, rows, moves, tenant, seq, chain)
-                    rows, moves = rowsets.Rows(), _Moves()
-            rows.tables["import_mark"].extend(unit.marks.values())
-            for job in unit.jobs:
-                rows.tables["job"].append((job.kind, job.payload_text, job.run_at or unit.now, job.attempts_max))
-        if any(rows.tables.values()):
-            await _send(connection, rows, moves, tenant, seq, chain)
+                    layout.rows.add_frame(change.frame)
+                if layout.is_full:
+                    await layout.send(connection)
+            layout.add_marks_and_jobs(unit)
+        await layout.send(connection)
         await connection.execute("commit")
         self._frames |= frames
-
-
-class _Moves:
-    """Directory entries that point at a new version, with the version that they must point at until now."""
-
-    def __init__(self) -> None:
-        self.types: list[int] = []
-        self.ids: list[str] = []
-        self.expected: list[int] = []
-        self.seqs: list[int] = []
-        self.versions: list[int] = []
-        self.deleted: list[bool] = []
-        self.rids: list[int] = []
-        self.inner: list[int] = []  # row numbers of what the versions until now contain
-
-    def arguments(self, tenant: int) -> tuple[Any, ...]:
-        gone = [rid for rid, deleted in zip(self.rids, self.deleted, strict=True) if deleted]
-        return (tenant, self.types, self.ids, self.expected, self.seqs, self.versions, self.deleted,
-                self.rids + self.inner, gone + self.inner)
-
-
-async def _send(connection: asyncpg.Connection, rows: rowsets.Rows, moves: _Moves, tenant: int, seq: int,
-                chain: bytes) -> None:
-    """Move the directory and insert the rows gathered so far; the head of the chain moves with them."""
-    if moves.ids:
-        moved = await connection.fetchval(rowsets.CHANGE_DIRECTORY, *moves.arguments(tenant))
-        if moved != len(moves.ids):
-            raise Changed("Another version was stored meanwhile.")
-    sql, args = rows.statement(tenant, seq, chain, upsert=bool(moves.ids))
-    await connection.execute(sql, *args)
-
-
-def _salts(count: int) -> list[bytes]:
-    """Fresh salts, drawn together: asking the kernel costs more than the bytes."""
-    drawn = os.urandom(ledger.SALT_BYTES * count)
-    return [drawn[at : at + ledger.SALT_BYTES] for at in range(0, len(drawn), ledger.SALT_BYTES)]
-
-
-def _gather(rows: rowsets.Rows, moves: _Moves, tenant: int, seq: int, chain: bytes, salt: bytes,
-            change: Change) -> bytes:
-    """Give one change its number and its link, and lay its rows out. Returns the chain with it."""
-    rid = seq if change.point is None else change.point.rid
-    if change.prior is not None:
-        rid = change.prior.rid
-    change.rid = rid
-    change.seq = seq
-    chain = ledger.link(chain, seq=seq, tenant=tenant, type_number=change.type_number, resource_id=change.id,
-                        version_id=change.version_id, op=change.op, at=change.at, patient=change.patient,
-                        salt=salt, body=change.body)
-    deleted = change.op == "D"
-    rows.tables["version"].append((change.bucket, seq, rid, change.type_number, change.version_id, change.op,
-                                   change.at, change.id, change.patient, salt, chain, change.body))
-    if change.superseded:
-        return chain  # a later change of the same unit is the current one
-    if change.point is None:
-        rows.tables["resource"].append((change.bucket, change.type_number, change.version_id, rid, seq, deleted,
-                                        change.id))
-    else:
-        moves.types.append(change.type_number)
-        moves.ids.append(change.id)
-        moves.expected.append(change.point.seq)
-        moves.seqs.append(seq)
-        moves.versions.append(change.version_id)
-        moves.deleted.append(deleted)
-        moves.rids.append(rid)
-        moves.inner.extend(contained.rids_of(rid, change.point.body))
-    if not deleted:
-        rows.add_index(bucket=change.bucket, type_number=change.type_number, rid=rid, seq=seq, updated=change.at,
-                       rows=change.rows)
-        for inner in change.contained:
-            rows.add_index(bucket=change.bucket, type_number=inner.type_number, seq=seq, updated=change.at,
-                           rid=contained.rid_of(rid, inner.place), rows=inner.rows)
-    return chain

@@ -21,13 +21,21 @@ from lienmach.record.transaction import Transaction
 _MATCHES_MAX = 2
 
 
-async def create(tx: Transaction, resource_type: str, body: bytes, query: str, *, resource_id: str | None = None,
-                 resource: dict[str, Any] | None = None) -> tuple[Stored, bool]:
+async def create(
+    tx: Transaction,
+    resource_type: str,
+    body: bytes,
+    query: str,
+    *,
+    resource_id: str | None = None,
+    resource: dict[str, Any] | None = None,
+) -> tuple[Stored, bool]:
     """Store unless `query` matches: (what is there now, was it created). Raises PreconditionFailed on several."""
     found = await find_one(tx, resource_type, query)
     if found is None:
-        return await write.create(tx, body, type_expected=resource_type, resource_id=resource_id,
-                                  resource=resource), True
+        return await write.create(
+            tx, body, type_expected=resource_type, resource_id=resource_id, resource=resource
+        ), True
     pending = tx.pending.get((tx.definitions.type_number(resource_type), found))
     if pending is not None:
         return pending.stored(), False
@@ -70,8 +78,9 @@ def _own_matches(tx: Transaction, resource_type: str, params: list[tuple[str, st
     if not candidates:
         return []
     known = tx.parameters.of(resource_type)
-    context = SearchContext(tx.tenant.number, tx.tenant.term_seed, tx.tenant.time_zone, tx.now, tx.definitions,
-                            tx.store.base_url)
+    context = SearchContext(
+        tx.tenant.number, tx.tenant.term_seed, tx.tenant.time_zone, tx.now, tx.definitions, tx.store.base_url
+    )
     conditions = []
     for name, value in params:
         code, _, modifier = name.partition(":")
@@ -88,8 +97,9 @@ def _matches(condition: Any, change: Change) -> bool:
     return (not set(condition.terms).isdisjoint(change.rows.terms)) != condition.negate
 
 
-async def update(tx: Transaction, resource_type: str, query: str, body: bytes, *,
-                 if_match: int | None = None) -> Stored:
+async def update(
+    tx: Transaction, resource_type: str, query: str, body: bytes, *, if_match: int | None = None
+) -> Stored:
     """Update the one match, or create: under the body's id if it has one that is free, else under a new id."""
     resource = write.parse(tx, body)
     found = await find_one(tx, resource_type, query)

@@ -45,8 +45,12 @@ def reading(tx: Any, *, ids_max: int) -> Reading:
     """The reading of one unit of work."""
     tenant = tx.tenant
     context = SearchContext(
-        tenant=tenant.number, term_seed=tenant.term_seed, tz=tenant.time_zone, now=tx.now,
-        definitions=tx.definitions, base_url=getattr(tx.store, "base_url", ""),
+        tenant=tenant.number,
+        term_seed=tenant.term_seed,
+        tz=tenant.time_zone,
+        now=tx.now,
+        definitions=tx.definitions,
+        base_url=getattr(tx.store, "base_url", ""),
     )
     return Reading(tx, context, ids_max)
 
@@ -116,7 +120,7 @@ def _by_patient(read: Reading, parameter: Parameter, values: tuple[str, ...]) ->
     base = read.context.base_url
     for value in values:
         if base and value.startswith(base + "/"):
-            value = value[len(base) + 1:]
+            value = value[len(base) + 1 :]
         if value.startswith("Patient/"):
             value = value[8:]
         elif "/" in value or parameter.targets != ("Patient",):
@@ -134,19 +138,22 @@ async def _forward(read: Reading, resource_type: str, hop: Hop, rest: Criterion)
     """`subject:Patient.name=an`: find the patients, then the rows that refer to one of them."""
     parameter = parameter_of(read.tx, resource_type, hop.code, rest.name)
     if parameter.kind != "reference":
-        raise errors.UnknownParameter(f"'{hop.code}' of {resource_type} is not a reference; '{rest.name[:80]}' cannot "
-                                      "follow it.")
+        raise errors.UnknownParameter(
+            f"'{hop.code}' of {resource_type} is not a reference; '{rest.name[:80]}' cannot follow it."
+        )
     known = frozenset(read.tx.definitions.types)
     targets = [one for one in (parameter.targets or sorted(known)) if one in known]
     if hop.type is not None:
         if hop.type not in known or (parameter.targets and hop.type not in parameter.targets):
-            raise errors.UnknownParameter(f"'{hop.code}' of {resource_type} never refers to '{hop.type[:40]}' "
-                                          f"(in '{rest.name[:80]}').")
+            raise errors.UnknownParameter(
+                f"'{hop.code}' of {resource_type} never refers to '{hop.type[:40]}' (in '{rest.name[:80]}')."
+            )
         targets = [hop.type]
     answering = [one for one in targets if _answers(read.tx, one, rest)]
     if not answering:
-        raise errors.UnknownParameter(f"Nothing that '{hop.code}' of {resource_type} refers to has the search "
-                                      f"parameter of '{rest.name[:80]}'.")
+        raise errors.UnknownParameter(
+            f"Nothing that '{hop.code}' of {resource_type} refers to has the search parameter of '{rest.name[:80]}'."
+        )
     references: list[str] = []
     for target in answering:
         references += [f"{target}/{one}" for one in await _ids(read, target, rest, read.ids_max - len(references))]
@@ -166,8 +173,9 @@ async def _reverse(read: Reading, resource_type: str, hop: Hop, rest: Criterion)
         raise errors.UnknownParameter(f"There is no resource type '{source[:40]}' (in '{rest.name[:80]}').")
     parameter = parameter_of(tx, source, hop.code, rest.name)
     if parameter.kind != "reference" or (parameter.targets and resource_type not in parameter.targets):
-        raise errors.UnknownParameter(f"'{hop.code}' of {source} does not refer to {resource_type} "
-                                      f"(in '{rest.name[:80]}').")
+        raise errors.UnknownParameter(
+            f"'{hop.code}' of {source} does not refer to {resource_type} (in '{rest.name[:80]}')."
+        )
     number = tx.definitions.type_number(resource_type)
     asked = await _plan(read, source, rest, read.ids_max)
     if resource_type == "Patient" and parameter.patient:
@@ -231,7 +239,7 @@ def literals(parameter: Parameter, resource: dict[str, Any], base_url: str) -> l
         if "://" in text:
             if not base_url or not text.startswith(base_url + "/"):
                 continue
-            text = text[len(base_url) + 1:]
+            text = text[len(base_url) + 1 :]
         matched = _LITERAL.match(text)
         if matched and text.count("/") <= 3:
             found.append((matched[1], matched[2]))
@@ -250,8 +258,13 @@ async def members_of_list(read: Reading, resource_types: tuple[str, ...], list_i
         matched
         for entry in body_of(found[0]).get("entry", ())
         if not entry.get("deleted")
-        and (matched := _LITERAL.match(str(entry.get("item", {}).get("reference", "")).removeprefix(
-            read.context.base_url + "/" if read.context.base_url else "")))
+        and (
+            matched := _LITERAL.match(
+                str(entry.get("item", {}).get("reference", "")).removeprefix(
+                    read.context.base_url + "/" if read.context.base_url else ""
+                )
+            )
+        )
     ]
     parts = []
     for one in resource_types:
@@ -277,8 +290,9 @@ def updated(read: Reading, type_numbers: tuple[int, ...], values: tuple[str, ...
                 raise ValueError
             low, high = dates.parse_range(matched[2], read.context.tz)
         except ValueError:
-            raise errors.Invalid(f"'_lastUpdated' takes a date or instant; this is not one: {value[:80]}",
-                                 code="value") from None
+            raise errors.Invalid(
+                f"'_lastUpdated' takes a date or instant; this is not one: {value[:80]}", code="value"
+            ) from None
         prefix = matched[1] or "eq"
         if prefix == "ne":
             if len(values) > 1:

@@ -45,8 +45,11 @@ async def matching(tx: Any, condition: Condition) -> tuple[int, ...]:
     elif condition.side.table == "str":
         sql = condition.side.sql("s", args)
         args.append(condition.side.params)
-        found = await tx.fetch(f"select distinct s.frame from frame_str s where s.tenant = $1 and {sql} "
-                               f"and s.param = any(${len(args)}::int[])", *args)
+        found = await tx.fetch(
+            f"select distinct s.frame from frame_str s where s.tenant = $1 and {sql} "
+            f"and s.param = any(${len(args)}::int[])",
+            *args,
+        )
     else:
         return ()
     return tuple(row["frame"] for row in found)

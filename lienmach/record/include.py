@@ -51,8 +51,9 @@ def check(read: Reading, includes: tuple[Include, ...]) -> None:
             raise errors.UnknownParameter(f"'{one.name}': {one.source} has no reference parameter '{one.code[:80]}'.")
 
 
-async def gather(read: Reading, includes: tuple[Include, ...], matches: list[Stored], *, most: int,
-                 rounds_max: int) -> Found:
+async def gather(
+    read: Reading, includes: tuple[Include, ...], matches: list[Stored], *, most: int, rounds_max: int
+) -> Found:
     """Everything that `includes` add to these matches, at most `most` resources and `rounds_max` rounds."""
     seen = {(one.type, one.id) for one in matches}
     found: list[Stored] = []
@@ -66,20 +67,28 @@ async def gather(read: Reading, includes: tuple[Include, ...], matches: list[Sto
         found += fresh
         if len(found) > most:
             found = found[:most]
-            issues.append(Issue("warning", "incomplete", f"More than {most} resources are included; the rest is left "
-                                "out. Ask for smaller pages or fewer includes."))
+            issues.append(
+                Issue(
+                    "warning",
+                    "incomplete",
+                    f"More than {most} resources are included; the rest is left "
+                    "out. Ask for smaller pages or fewer includes.",
+                )
+            )
             return Found(found, issues)
         wanted = tuple(one for one in includes if one.iterate)
         last = fresh
         if not wanted or not last:
             return Found(found, issues)
-    issues.append(Issue("warning", "incomplete", f"Includes were followed {rounds_max} times; what lies further is "
-                        "left out."))
+    issues.append(
+        Issue("warning", "incomplete", f"Includes were followed {rounds_max} times; what lies further is left out.")
+    )
     return Found(found, issues)
 
 
-async def _round(read: Reading, includes: tuple[Include, ...], last: list[Stored], seen: set[Key],
-                 most: int) -> list[Stored]:
+async def _round(
+    read: Reading, includes: tuple[Include, ...], last: list[Stored], seen: set[Key], most: int
+) -> list[Stored]:
     forward = tuple(one for one in includes if not one.reverse)
     found = await _forward(read, forward, last, seen, most) if forward else []
     for one in includes:
@@ -88,8 +97,9 @@ async def _round(read: Reading, includes: tuple[Include, ...], last: list[Stored
     return found
 
 
-async def _forward(read: Reading, includes: tuple[Include, ...], last: list[Stored], seen: set[Key],
-                   most: int) -> list[Stored]:
+async def _forward(
+    read: Reading, includes: tuple[Include, ...], last: list[Stored], seen: set[Key], most: int
+) -> list[Stored]:
     tx = read.tx
     keys: dict[Key, None] = {}
     urls: dict[tuple[str, str], None] = {}
@@ -127,15 +137,18 @@ async def _backward(read: Reading, include: Include, last: list[Stored], seen: s
     numbers: list[int] = []
     for source in tx.definitions.types if include.source == "*" else (include.source,):
         for parameter in _parameters(tx, source, include.code):
-            references = [f"{one.type}/{one.id}" for one in last
-                          if not parameter.targets or one.type in parameter.targets]
+            references = [
+                f"{one.type}/{one.id}" for one in last if not parameter.targets or one.type in parameter.targets
+            ]
             if references and (not parameter.targets or not kinds.isdisjoint(parameter.targets)):
                 condition = index_parameters.condition(parameter, None, references, read.context)
                 asked.update(dict.fromkeys(condition.terms))
                 numbers.append(tx.definitions.type_number(source))
         if len(asked) > _TERMS_MAX:
-            raise errors.TooLarge(f"'{include.name}={include.source}:{include.code}' asks for too much at once; name "
-                                  "types and parameters, or ask for smaller pages.")
+            raise errors.TooLarge(
+                f"'{include.name}={include.source}:{include.code}' asks for too much at once; name "
+                "types and parameters, or ask for smaller pages."
+            )
     if not asked:
         return []
     # Known resources may come again and must not use up the limit.
@@ -161,6 +174,13 @@ def stored_of(tx: Any, row: Any) -> Stored:
     """A row of the body query as the value that the rest of the house knows."""
     op = row["op"]
     return Stored(
-        tx.definitions.type_name(row["type"]), row["id"], row["version_id"], row["at"], row["body"],
-        op.decode() if isinstance(op, bytes) else op, row["patient"], row["seq"], row["rid"],
+        tx.definitions.type_name(row["type"]),
+        row["id"],
+        row["version_id"],
+        row["at"],
+        row["body"],
+        op.decode() if isinstance(op, bytes) else op,
+        row["patient"],
+        row["seq"],
+        row["rid"],
     )

@@ -10,6 +10,7 @@ What it proves and what not: docs/explanation/record.md.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,13 +27,39 @@ _MICROSECOND = timedelta(microseconds=1)
 _BATCH = 2000
 
 
-def link(previous: bytes, *, seq: int, tenant: int, type_number: int, resource_id: str, version_id: int, op: str,
-         at: datetime, patient: str | None, salt: bytes, body: bytes) -> bytes:
+def salts(count: int) -> list[bytes]:
+    """Fresh salts, drawn together: asking the kernel costs more than the bytes."""
+    drawn = os.urandom(SALT_BYTES * count)
+    return [drawn[at : at + SALT_BYTES] for at in range(0, len(drawn), SALT_BYTES)]
+
+
+def link(
+    previous: bytes,
+    salt: bytes,
+    body: bytes,
+    *,
+    seq: int,
+    tenant: int,
+    type_number: int,
+    resource_id: str,
+    version_id: int,
+    op: str,
+    at: datetime,
+    patient: str | None,
+) -> bytes:
     """The 32 bytes of the chain with this row, given those with the row before."""
     person = (patient or "").encode()
     frame = b"%d|%d|%d|%b|%d|%b|%d|%d|%b|%b" % (
-        tenant, type_number, len(resource_id), resource_id.encode(), version_id, op.encode(),
-        (at - _EPOCH) // _MICROSECOND, len(person), person, salt + sha256(body).digest(),
+        tenant,
+        type_number,
+        len(resource_id),
+        resource_id.encode(),
+        version_id,
+        op.encode(),
+        (at - _EPOCH) // _MICROSECOND,
+        len(person),
+        person,
+        salt + sha256(body).digest(),
     )
     return sha256(previous + seq.to_bytes(8, "big") + sha256(frame).digest()).digest()
 
@@ -68,7 +95,11 @@ async def verify(connection: asyncpg.Connection, tenant: int) -> AsyncIterator[P
     while True:
         rows = await connection.fetch(
             "select seq, type, id, version_id, op, at, patient, salt, hash, body, rid from version "
-            "where tenant = $1 and seq > $2 order by seq limit $3", tenant, seq, _BATCH)
+            "where tenant = $1 and seq > $2 order by seq limit $3",
+            tenant,
+            seq,
+            _BATCH,
+        )
         if not rows:
             break
         for row in rows:
@@ -95,8 +126,19 @@ async def verify(connection: asyncpg.Connection, tenant: int) -> AsyncIterator[P
 
 def _follow(chain: bytes, tenant: int, row: asyncpg.Record) -> bytes:
     op = row["op"].decode() if isinstance(row["op"], bytes) else row["op"]
-    return link(chain, seq=row["seq"], tenant=tenant, type_number=row["type"], resource_id=row["id"],
-                version_id=row["version_id"], op=op, at=row["at"], patient=row["patient"], salt=row["salt"], body=row["body"])
+    return link(
+        chain,
+        row["salt"],
+        row["body"],
+        seq=row["seq"],
+        tenant=tenant,
+        type_number=row["type"],
+        resource_id=row["id"],
+        version_id=row["version_id"],
+        op=op,
+        at=row["at"],
+        patient=row["patient"],
+    )
 
 
 async def _explain(connection: asyncpg.Connection, tenant: int, row: asyncpg.Record) -> str:
@@ -104,7 +146,12 @@ async def _explain(connection: asyncpg.Connection, tenant: int, row: asyncpg.Rec
     name = f"Row {row['seq']} ({_name(row)}, version {row['version_id']})"
     other = await connection.fetchval(
         "select seq from version where tenant = $1 and id = $2 and type = $3 and version_id = $4 and seq <> $5",
-        tenant, row["id"], row["type"], row["version_id"], row["seq"])
+        tenant,
+        row["id"],
+        row["type"],
+        row["version_id"],
+        row["seq"],
+    )
     if other is not None:
         return f"{name} stands twice, here and as row {other}."
     expected = {"C": 1}.get(row["op"] if isinstance(row["op"], str) else row["op"].decode())
@@ -115,7 +162,8 @@ async def _explain(connection: asyncpg.Connection, tenant: int, row: asyncpg.Rec
 
 def _name(row: asyncpg.Record) -> str:
     """`Type/id` of a row, as it says itself."""
-    return f"{type_numbers.NAMES.get(row['type'], 'type %d' % row['type'])}/{row['id']}"
+    kind = type_numbers.NAMES.get(row["type"], f"type {row['type']}")
+    return f"{kind}/{row['id']}"
 
 
 async def _check_directory(connection: asyncpg.Connection, tenant: int) -> Fault | None:
@@ -128,18 +176,27 @@ async def _check_directory(connection: asyncpg.Connection, tenant: int) -> Fault
     row = await connection.fetchrow(
         "select v.seq, v.type, v.id, v.version_id from version v left join version f on f.tenant = $1 and f.seq = v.rid "
         "and f.type = v.type and f.id = v.id and f.version_id = 1 where v.tenant = $1 and (f.seq is null or "
-        "(v.version_id = 1 and v.rid <> v.seq)) order by v.seq limit 1", tenant)
+        "(v.version_id = 1 and v.rid <> v.seq)) order by v.seq limit 1",
+        tenant,
+    )
     if row is not None:
-        return Fault(tenant, row["seq"], f"Row {row['seq']} ({_name(row)}, version {row['version_id']}) was taken out "
-                     "of its resource's history.")
+        return Fault(
+            tenant,
+            row["seq"],
+            f"Row {row['seq']} ({_name(row)}, version {row['version_id']}) was taken out of its resource's history.",
+        )
     row = await connection.fetchrow(
         "select v.seq, v.type, v.id from version v where v.tenant = $1 and not exists (select 1 from resource r "
-        "where r.tenant = $1 and r.type = v.type and r.id = v.id and r.seq >= v.seq) order by v.seq limit 1", tenant)
+        "where r.tenant = $1 and r.type = v.type and r.id = v.id and r.seq >= v.seq) order by v.seq limit 1",
+        tenant,
+    )
     if row is None:
         row = await connection.fetchrow(
             "select r.seq, r.type, r.id from resource r left join version v on v.tenant = $1 and v.seq = r.seq "
             "and v.type = r.type and v.id = r.id and v.rid = r.rid and v.version_id = r.version_id "
-            "and (v.op = 'D') = r.deleted where r.tenant = $1 and v.seq is null order by r.seq limit 1", tenant)
+            "and (v.op = 'D') = r.deleted where r.tenant = $1 and v.seq is null order by r.seq limit 1",
+            tenant,
+        )
     if row is None:
         return None
     return Fault(tenant, row["seq"], f"The directory of ids does not show row {row['seq']} ({_name(row)}) as current.")

@@ -58,12 +58,23 @@ async def page(tx: Transaction, patient_id: str, wanted: Filter, *, count: int =
         moment, rid = _read_mark(after)
         where.append(f"(ix.d1, ix.rid) < ({text.bind(moment)}, {text.bind(rid, 'bigint')})")
     rows = f"select ix.rid, ix.seq, ix.d1 from ix where {' and '.join(where)} order by {sql.NATURAL} limit {int(count) + 1}"
-    found = await tx.fetch(f"with m as materialized ({rows}) " + sql.bodies("m.d1", "m.d1 desc, m.rid desc"), *text.args)
+    found = await tx.fetch(
+        f"with m as materialized ({rows}) " + sql.bodies("m.d1", "m.d1 desc, m.rid desc"), *text.args
+    )
     entries = []
     for row in found[:count]:
         resource_type = type_name(tx, row["type"])
-        stored = Stored(resource_type, row["id"], row["version_id"], row["at"], row["body"], row["op"].decode(),
-                        row["patient"], row["seq"], row["rid"])
+        stored = Stored(
+            resource_type,
+            row["id"],
+            row["version_id"],
+            row["at"],
+            row["body"],
+            row["op"].decode(),
+            row["patient"],
+            row["seq"],
+            row["rid"],
+        )
         tx.show(stored)
         entries.append(Entry(stored, None if row["d1"] == UNDATED else row["d1"]))
     mark = ""
@@ -80,15 +91,21 @@ async def overview(tx: Transaction, patient_id: str) -> list[tuple[str, int | No
     zone = text.bind(tx.tenant.time_zone.key)
     found = await tx.fetch(
         f"select ix.type, case when ix.d1 <> {text.bind(UNDATED)} then extract(year from ix.d1 at time zone {zone})::int end"
-        f" as year, count(*) as n from ix where {' and '.join(where)} group by 1, 2", *text.args)
+        f" as year, count(*) as n from ix where {' and '.join(where)} group by 1, 2",
+        *text.args,
+    )
     return [(type_name(tx, row["type"]), row["year"], row["n"]) for row in found]
 
 
 def terms_of(tx: Transaction, resource_type: str, codes: Sequence[str], targets: Sequence[str]) -> list[int]:
     """The terms under which resources of this type refer to any of `targets` ("Type/id") by these parameters."""
     known = tx.parameters.of(resource_type)
-    return [term for code in codes if code in known and known[code].kind == "reference"
-            for term in reference.terms_of(known[code], list(targets), tx.tenant.term_seed)]
+    return [
+        term
+        for code in codes
+        if code in known and known[code].kind == "reference"
+        for term in reference.terms_of(known[code], list(targets), tx.tenant.term_seed)
+    ]
 
 
 def type_name(tx: Transaction, number: int) -> str:
@@ -100,8 +117,14 @@ def _about(tx: Transaction, text: sql.Text, patient_id: str, wanted: Filter) -> 
     person = f"Patient/{patient_id}"
     types = [name for name in (wanted.types or tx.definitions.compartment("Patient")) if name not in _ABOUT_THE_RECORD]
     own = f"ix.pat = {text.bind(terms.patient_term(tx.tenant.term_seed, person), 'bigint')}"
-    shared = list(dict.fromkeys(term for name in types if name in _shared_types(tx)
-                                for term in terms_of(tx, name, _shared_types(tx)[name], [person])))
+    shared = list(
+        dict.fromkeys(
+            term
+            for name in types
+            if name in _shared_types(tx)
+            for term in terms_of(tx, name, _shared_types(tx)[name], [person])
+        )
+    )
     either = f"({own} or ix.terms && {text.bind(shared, 'bigint[]')})" if shared else own
     where = ["ix.tenant = $1", either, access.visible(tx, "ix", text.args)]
     hidden = [tx.definitions.type_number(name) for name in sorted(_ABOUT_THE_RECORD)]

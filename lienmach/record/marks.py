@@ -38,8 +38,10 @@ def hash_of(body: bytes) -> bytes:
 async def find(tx: Transaction, names: list[bytes]) -> dict[bytes, Known]:
     """The marks that there are of these names."""
     type_name = tx.definitions.type_name
-    return {row["name"]: Known(row["body"], type_name(row["type"]), row["id"])
-            for row in await tx.fetch(_FIND, tx.tenant.number, names)}
+    return {
+        row["name"]: Known(row["body"], type_name(row["type"]), row["id"])
+        for row in await tx.fetch(_FIND, tx.tenant.number, names)
+    }
 
 
 def expect_none(tx: Transaction, names: list[bytes]) -> None:

@@ -88,7 +88,6 @@ class Side:
             f"{_params(text, side.params)} and {side.sql('s', text.args)}"
         )
 
-
     def straddlers(self, text: Text, floor: datetime) -> str:
         """The rows of `reach` that began before `floor`, a day or more before it: long ones, few, indexed apart."""
         side = self.condition.side
@@ -213,5 +212,6 @@ def of_condition(condition: Condition, type_number: int) -> Need:
     if condition.side is not None:
         return Side(condition, type_number)
     parameter: Any = condition.parameter
-    return Terms(condition.terms, condition.hot, parameter.low_selectivity, condition.negate,
-                 parameter.code == "identifier")
+    return Terms(
+        condition.terms, condition.hot, parameter.low_selectivity, condition.negate, parameter.code == "identifier"
+    )

@@ -51,8 +51,9 @@ def read_mark(kinds: tuple[str, ...], mark: str) -> tuple[Any, ...]:
             raise ValueError
         return (*(_value(kind, value) for kind, value in zip(kinds, plain[1:-1], strict=True)), rid)
     except (ValueError, InvalidOperation, RecursionError, OverflowError):
-        raise errors.Invalid("'_page' is not a page mark of this search; follow the links as they were given.",
-                             code="value") from None
+        raise errors.Invalid(
+            "'_page' is not a page mark of this search; follow the links as they were given.", code="value"
+        ) from None
 
 
 def _no(text: str) -> Any:

@@ -89,11 +89,21 @@ async def find(tx: Transaction, branches: Sequence[Term | Words | Born], *, limi
         "c as (select distinct on (rid) rid, rank, n from u order by rid, rank, n), "
         f"m as (select c.rank, c.n, ix.rid, ix.seq from c {sql.index_row('c')} "
         f"where ix.type = {type_number} and {visible} order by c.rank, c.rid desc limit {most}) "
-        + sql.bodies("m.rank, m.n", "m.rank, m.rid desc"))
+        + sql.bodies("m.rank, m.n", "m.rank, m.rid desc")
+    )
     found = []
     for row in await tx.fetch(statement, *text.args):
-        stored = Stored("Patient", row["id"], row["version_id"], row["at"], row["body"], row["op"].decode(),
-                        row["patient"], row["seq"], row["rid"])
+        stored = Stored(
+            "Patient",
+            row["id"],
+            row["version_id"],
+            row["at"],
+            row["body"],
+            row["op"].decode(),
+            row["patient"],
+            row["seq"],
+            row["rid"],
+        )
         found.append(Hit(stored, row["rank"], branches[row["n"]].why))
     return found
 
@@ -114,13 +124,16 @@ def _term(tx: Transaction, text: sql.Text, branch: Term, limit: int) -> str:
     one, *more = (
         "post p where p.tenant = $1 and p.term = "
         + text.bind(private.term_of(tx.tenant.term_seed, branch.kind, value), "bigint")
-        for value in (branch.value, *branch.also))
+        for value in (branch.value, *branch.also)
+    )
     born = ""
     if branch.lo is not None:
-        born = ("exists (select from dat d where d.tenant = $1 and d.rid = p.rid and "
-                f"d.type = {text.bind(tx.definitions.type_number('Patient'), 'smallint')} and "
-                f"d.param = {text.bind(_number(tx, 'birthdate'), 'int')} and "
-                f"d.lo >= {text.bind(branch.lo)} and d.lo < {text.bind(branch.hi)})")
+        born = (
+            "exists (select from dat d where d.tenant = $1 and d.rid = p.rid and "
+            f"d.type = {text.bind(tx.definitions.type_number('Patient'), 'smallint')} and "
+            f"d.param = {text.bind(_number(tx, 'birthdate'), 'int')} and "
+            f"d.lo >= {text.bind(branch.lo)} and d.lo < {text.bind(branch.hi)})"
+        )
     most = text.bind(limit)
     if not more:
         return f"select p.rid from {one}{' and ' + born if born else ''} order by p.d1 desc, p.rid desc limit {most}"
@@ -133,29 +146,37 @@ def _words(tx: Transaction, text: sql.Text, branch: Words, limit: int) -> str:
     low, high, key = _prefix(tx, text, branch.phrase)
     rows_max = _SPELLED_ROWS_MAX if branch.spellings else _NAME_ROWS_MAX
     # In the order of the index: first the people whose name ends with the words, then longer tails, then prefixes.
-    rows = (f"select s.rid, s.norm from str s where s.tenant = $1 and {key} and s.norm >= {low} "
-            f"and s.norm < {high} order by s.norm, s.rid limit {int(rows_max)}")
+    rows = (
+        f"select s.rid, s.norm from str s where s.tenant = $1 and {key} and s.norm >= {low} "
+        f"and s.norm < {high} order by s.norm, s.rid limit {int(rows_max)}"
+    )
     whole = text.bind(branch.phrase + " ")
     worse = f"(not starts_with(s.norm || ' ', {whole}))::int * 2"
     if branch.spellings:
         # Tails of names carry no spelling of their own; the row of the whole name does.
         spelled = " or ".join(f"strpos(w.exact, {text.bind(one)}) > 0" for one in branch.spellings)
-        worse = (f"(not exists (select from str w where w.tenant = $1 and w.rid = s.rid and w.exact <> '' and "
-                 f"({spelled}) offset 0))::int * 4 + {worse}")
+        worse = (
+            f"(not exists (select from str w where w.tenant = $1 and w.rid = s.rid and w.exact <> '' and "
+            f"({spelled}) offset 0))::int * 4 + {worse}"
+        )
     return f"select s.rid, {worse} as worse from ({rows}) s order by 2, s.norm, s.rid desc limit {text.bind(2 * limit)}"
 
 
 def _born(tx: Transaction, text: sql.Text, branch: Born, limit: int) -> str:
-    return ("select d.rid from dat d where d.tenant = $1 and "
-            f"d.type = {text.bind(tx.definitions.type_number('Patient'), 'smallint')} and "
-            f"d.param = {text.bind(_number(tx, 'birthdate'), 'int')} and d.lo >= {text.bind(branch.lo)} and "
-            f"d.lo < {text.bind(branch.hi)} order by d.lo, d.rid limit {text.bind(limit)}")
+    return (
+        "select d.rid from dat d where d.tenant = $1 and "
+        f"d.type = {text.bind(tx.definitions.type_number('Patient'), 'smallint')} and "
+        f"d.param = {text.bind(_number(tx, 'birthdate'), 'int')} and d.lo >= {text.bind(branch.lo)} and "
+        f"d.lo < {text.bind(branch.hi)} order by d.lo, d.rid limit {text.bind(limit)}"
+    )
 
 
 def _prefix(tx: Transaction, text: sql.Text, phrase: str) -> tuple[str, str, str]:
     """(low, high, condition on type and param) of the name's suffixes that begin with a folded phrase."""
-    key = (f"s.type = {text.bind(tx.definitions.type_number('Patient'), 'smallint')} and "
-           f"s.param = {text.bind(_number(tx, 'name'), 'int')}")
+    key = (
+        f"s.type = {text.bind(tx.definitions.type_number('Patient'), 'smallint')} and "
+        f"s.param = {text.bind(_number(tx, 'name'), 'int')}"
+    )
     return text.bind(phrase), text.bind(phrase + _BEHIND_EVERYTHING), key
 
 

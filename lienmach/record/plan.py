@@ -61,8 +61,9 @@ def current(tx: Any, plan: Plan) -> Statement:
     text = Text(tx.tenant.number)
     plan = replace(plan, order=NATURAL, after=None, skips_glance=True)
     chosen = choose(plan)
-    return Statement(f"with {_rows(tx, text, plan, chosen)} {sql.bodies('m.d1', 'm.d1 desc, m.rid desc')}", text.args,
-                     chosen)
+    return Statement(
+        f"with {_rows(tx, text, plan, chosen)} {sql.bodies('m.d1', 'm.d1 desc, m.rid desc')}", text.args, chosen
+    )
 
 
 def patients(tx: Any, plan: Plan) -> Statement:
@@ -70,8 +71,9 @@ def patients(tx: Any, plan: Plan) -> Statement:
     text = Text(tx.tenant.number)
     chosen = _any_order(choose(replace(plan, order=NATURAL)))
     body = _everything(tx, text, plan, chosen, "ix.pat")
-    return Statement(f"select distinct pat from ({body}) c where pat is not null limit {int(plan.limit)}", text.args,
-                     chosen)
+    return Statement(
+        f"select distinct pat from ({body}) c where pat is not null limit {int(plan.limit)}", text.args, chosen
+    )
 
 
 def count(tx: Any, plan: Plan, most: int | None) -> Statement:
@@ -94,7 +96,9 @@ def _everything(tx: Any, text: Text, plan: Plan, chosen: Choice, columns: str) -
     if isinstance(chosen.source, Terms) and not chosen.source.hot:
         found = f"ix.terms && {text.bind(chosen.source.terms, 'bigint[]')}"
         needed = tests(tx, text, plan, "ix", skip=chosen.source)
-        return f"select {columns} from ix where ix.tenant = $1 and " + " and ".join([types_test(text, plan), found, *needed])
+        return f"select {columns} from ix where ix.tenant = $1 and " + " and ".join(
+            [types_test(text, plan), found, *needed]
+        )
     if chosen.source is not None:
         return _from_set(tx, text, plan, chosen, columns)
     if chosen.walk == "post" and isinstance(chosen.walker, Terms):
@@ -132,7 +136,8 @@ def _rows(tx: Any, text: Text, plan: Plan, chosen: Choice) -> str:
     small = "" if chosen.whole else f"(select count(*) from p0) <= {most} and "
     taken = (
         f"select ix.rid, ix.seq, ix.d1, count(*) over () as total from (select distinct rid from p0) p "
-        f"{sql.index_row('p')} where {small}" + " and ".join([types_test(text, plan), *needed])
+        f"{sql.index_row('p')} where {small}"
+        + " and ".join([types_test(text, plan), *needed])
         + f" order by {sql.NATURAL} limit {int(plan.limit)}"
     )
     head = f"p0 as materialized ({source}), "

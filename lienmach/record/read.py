@@ -21,8 +21,9 @@ _LATER = _VERSION.format("v.rid = r.rid and v.version_id = $4 and v.version_id >
 async def read(tx: Transaction, resource_type: str, resource_id: str) -> Stored:
     """The current version. Raises errors.Refused, NotFound (also for other tenants' rows), Gone."""
     point = await current(tx, resource_type, resource_id)
-    stored = Stored(resource_type, resource_id, point.version_id, point.at, point.body, "U", point.patient, point.seq,
-                    point.rid)
+    stored = Stored(
+        resource_type, resource_id, point.version_id, point.at, point.body, "U", point.patient, point.seq, point.rid
+    )
     tx.show(stored)
     return stored
 
@@ -53,7 +54,16 @@ async def vread(tx: Transaction, resource_type: str, resource_id: str, version_i
     op = row["op"].decode()
     if op == "D":
         raise errors.Gone(f"Version {version_id} of {resource_type}/{resource_id} is its deletion.")
-    stored = Stored(resource_type, resource_id, row["version_id"], row["at"], row["body"], op, row["patient"],
-                    row["seq"], row["rid"])
+    stored = Stored(
+        resource_type,
+        resource_id,
+        row["version_id"],
+        row["at"],
+        row["body"],
+        op,
+        row["patient"],
+        row["seq"],
+        row["rid"],
+    )
     tx.show(stored)
     return stored

@@ -28,7 +28,7 @@ def local_key(tx: Transaction, reference: str) -> tuple[str, str] | None:
     """(type, id) if `reference` names a resource of this server ("Type/id", with or without a version), else None."""
     base = tx.store.base_url
     if base and reference.startswith(base + "/"):
-        reference = reference[len(base) + 1:]
+        reference = reference[len(base) + 1 :]
     parts = reference.split("#")[0].split("/")
     if len(parts) in (2, 4) and tx.definitions.is_resource_type(parts[0]) and parts[1]:
         return parts[0], parts[1]

@@ -8,26 +8,77 @@ statements are used again. Columns travel as arrays.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from lienmach.record.frames import Frame
 
 _COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
-    "version": (("bucket", "smallint"), ("seq", "bigint"), ("rid", "bigint"), ("type", "smallint"),
-                ("version_id", "int"), ("op", "text"), ("at", "timestamptz"), ("id", "text"),
-                ("patient", "text"), ("salt", "bytea"), ("hash", "bytea"), ("body", "bytea")),
-    "resource": (("bucket", "smallint"), ("type", "smallint"), ("version_id", "int"), ("rid", "bigint"),
-                 ("seq", "bigint"), ("deleted", "boolean"), ("id", "text")),
-    "ix": (("bucket", "smallint"), ("type", "smallint"), ("rid", "bigint"), ("seq", "bigint"), ("pat", "bigint"),
-           ("d1", "timestamptz"), ("updated", "timestamptz"), ("terms", "bigint[]")),
+    "version": (
+        ("bucket", "smallint"),
+        ("seq", "bigint"),
+        ("rid", "bigint"),
+        ("type", "smallint"),
+        ("version_id", "int"),
+        ("op", "text"),
+        ("at", "timestamptz"),
+        ("id", "text"),
+        ("patient", "text"),
+        ("salt", "bytea"),
+        ("hash", "bytea"),
+        ("body", "bytea"),
+    ),
+    "resource": (
+        ("bucket", "smallint"),
+        ("type", "smallint"),
+        ("version_id", "int"),
+        ("rid", "bigint"),
+        ("seq", "bigint"),
+        ("deleted", "boolean"),
+        ("id", "text"),
+    ),
+    "ix": (
+        ("bucket", "smallint"),
+        ("type", "smallint"),
+        ("rid", "bigint"),
+        ("seq", "bigint"),
+        ("pat", "bigint"),
+        ("d1", "timestamptz"),
+        ("updated", "timestamptz"),
+        ("terms", "bigint[]"),
+    ),
     "post": (("bucket", "smallint"), ("term", "bigint"), ("d1", "timestamptz"), ("rid", "bigint")),
-    "str": (("bucket", "smallint"), ("type", "smallint"), ("rid", "bigint"), ("param", "int"), ("norm", "text"),
-            ("exact", "text"), ("tok", "bigint")),
-    "dat": (("bucket", "smallint"), ("type", "smallint"), ("rid", "bigint"), ("param", "int"),
-            ("lo", "timestamptz"), ("hi", "timestamptz"), ("tok", "bigint")),
-    "num": (("bucket", "smallint"), ("type", "smallint"), ("rid", "bigint"), ("param", "int"), ("unit", "bigint"),
-            ("lo", "numeric"), ("hi", "numeric"), ("tok", "bigint"), ("lo2", "numeric"), ("hi2", "numeric")),
+    "str": (
+        ("bucket", "smallint"),
+        ("type", "smallint"),
+        ("rid", "bigint"),
+        ("param", "int"),
+        ("norm", "text"),
+        ("exact", "text"),
+        ("tok", "bigint"),
+    ),
+    "dat": (
+        ("bucket", "smallint"),
+        ("type", "smallint"),
+        ("rid", "bigint"),
+        ("param", "int"),
+        ("lo", "timestamptz"),
+        ("hi", "timestamptz"),
+        ("tok", "bigint"),
+    ),
+    "num": (
+        ("bucket", "smallint"),
+        ("type", "smallint"),
+        ("rid", "bigint"),
+        ("param", "int"),
+        ("unit", "bigint"),
+        ("lo", "numeric"),
+        ("hi", "numeric"),
+        ("tok", "bigint"),
+        ("lo2", "numeric"),
+        ("hi2", "numeric"),
+    ),
     "frame": (("frame", "bigint"), ("terms", "bigint[]")),
     "frame_str": (("frame", "bigint"), ("param", "int"), ("norm", "text"), ("exact", "text")),
     "import_mark": (("bucket", "smallint"), ("type", "smallint"), ("name", "bytea"), ("body", "bytea"), ("id", "text")),
@@ -36,11 +87,13 @@ _COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
 # The driver asks of each element of an array whether it is itself an array, which costs more than to write it:
 # columns of numbers go as one text that PostgreSQL reads.
 _AS_LITERAL = frozenset(["smallint", "int", "bigint", "boolean", "numeric"])
-_IX_UPSERT = (" on conflict (tenant, rid, bucket) do update set seq = excluded.seq, pat = excluded.pat, "
-              "d1 = excluded.d1, updated = excluded.updated, terms = excluded.terms")
+_IX_UPSERT = (
+    " on conflict (tenant, rid, bucket) do update set seq = excluded.seq, pat = excluded.pat, "
+    "d1 = excluded.d1, updated = excluded.updated, terms = excluded.terms"
+)
 _CONFLICTS = {
     "import_mark": " on conflict (tenant, name) do update set bucket = excluded.bucket, type = excluded.type, "
-                   "body = excluded.body, id = excluded.id",
+    "body = excluded.body, id = excluded.id",
     "frame": " on conflict do nothing",
 }
 
@@ -66,7 +119,7 @@ class Rows:
     def __init__(self) -> None:
         self.tables: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _COLUMNS}
 
-    def add_index(self, *, bucket: int, type_number: int, rid: int, seq: int, updated: Any, rows: Any) -> None:
+    def add_index(self, bucket: int, type_number: int, rid: int, seq: int, updated: datetime, rows: Any) -> None:
         """Take the index rows of one live resource (record/index/rows.py `IndexRows`)."""
         tables = self.tables
         d1 = rows.d1
@@ -112,13 +165,19 @@ def _insert_text(names: tuple[str, ...], upsert: bool) -> str:
         arrays, chosen = [], []
         for column, kind in columns:
             number += 1
-            arrays.append(f"${number}::text::{kind}[]" if kind in _AS_LITERAL else
-                          f"${number}::text[]" if kind.endswith("[]") else f"${number}::{kind}[]")
+            arrays.append(
+                f"${number}::text::{kind}[]"
+                if kind in _AS_LITERAL
+                else f"${number}::text[]"
+                if kind.endswith("[]")
+                else f"${number}::{kind}[]"
+            )
             chosen.append(f"{column}::{kind}" if kind.endswith("[]") else column)
         listed = ", ".join(column for column, _ in columns)
         parts.append(
             f"x_{name} as (insert into {name} (tenant, {listed}) select $1, {', '.join(chosen)} "
             f"from unnest({', '.join(arrays)}) as u({listed})"
-            + (_IX_UPSERT if name == "ix" and upsert else _CONFLICTS.get(name, "")) + ")"
+            + (_IX_UPSERT if name == "ix" and upsert else _CONFLICTS.get(name, ""))
+            + ")"
         )
     return "with " + ", ".join(parts) + " update ledger set seq = $2, hash = $3 where tenant = $1"

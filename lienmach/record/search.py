@@ -67,8 +67,14 @@ class _Asked:
     issues: list[Issue]
 
 
-async def search(tx: Any, resource_type: str | None, params: Params, *, compartment: tuple[str, str] | None = None,
-                 handling: str = "strict") -> Page:
+async def search(
+    tx: Any,
+    resource_type: str | None,
+    params: Params,
+    *,
+    compartment: tuple[str, str] | None = None,
+    handling: str = "strict",
+) -> Page:
     """Find and show one page of current resources.
 
     resource_type: None searches all types (or those of `_type`). compartment: (type, id) to stay within.
@@ -96,8 +102,9 @@ async def search(tx: Any, resource_type: str | None, params: Params, *, compartm
     issues = list(asked.issues)
     included: list[Stored] = []
     if query.includes and matches:
-        found = await include.gather(asked.read, query.includes, matches, most=limits.include_max,
-                                     rounds_max=limits.include_depth_max)
+        found = await include.gather(
+            asked.read, query.includes, matches, most=limits.include_max, rounds_max=limits.include_depth_max
+        )
         included, issues = found.stored, issues + found.issues
     mark = None
     if more:
@@ -127,8 +134,14 @@ async def search_ids(tx: Any, resource_type: str, params: Params, limit: int = 2
     return found[:limit]
 
 
-async def explain(tx: Any, resource_type: str | None, params: Params, *, compartment: tuple[str, str] | None = None,
-                  analyze: bool = False) -> str:
+async def explain(
+    tx: Any,
+    resource_type: str | None,
+    params: Params,
+    *,
+    compartment: tuple[str, str] | None = None,
+    analyze: bool = False,
+) -> str:
     """The stages of a search as text: the driver chosen, the SQL, and PostgreSQL's plan. For tests and docs."""
     asked = await _understand(tx, resource_type, params, compartment, lenient=False)
     order = sorting.order_of(asked.query.sort, tx.parameters.of(resource_type) if resource_type else None)
@@ -144,8 +157,9 @@ async def explain(tx: Any, resource_type: str | None, params: Params, *, compart
 # -------------------------------------------------------------------------------------------- understand
 
 
-async def _understand(tx: Any, resource_type: str | None, params: Params, compartment: tuple[str, str] | None, *,
-                      lenient: bool) -> _Asked:
+async def _understand(
+    tx: Any, resource_type: str | None, params: Params, compartment: tuple[str, str] | None, *, lenient: bool
+) -> _Asked:
     """Refuse early, then turn text into plans."""
     if resource_type is not None:
         if not tx.definitions.is_resource_type(resource_type):
@@ -206,8 +220,9 @@ def _parse(params: Params, limits: Settings, lenient: bool) -> Query:
 
 @lru_cache(maxsize=8)
 def _bounds(params_max: int, or_values_max: int, chain_depth_max: int, count_max: int) -> fhir_query.Limits:
-    return fhir_query.Limits(params_max=params_max, or_values_max=or_values_max, chain_depth_max=chain_depth_max,
-                             count_max=count_max)
+    return fhir_query.Limits(
+        params_max=params_max, or_values_max=or_values_max, chain_depth_max=chain_depth_max, count_max=count_max
+    )
 
 
 def _types(read: Reading, resource_type: str | None, query: Query, compartment: tuple[str, str] | None) -> list[str]:
@@ -226,8 +241,9 @@ def _types(read: Reading, resource_type: str | None, query: Query, compartment: 
     return [name for name in names if tx.policy.may_read(tx.definitions.type_number(name))]
 
 
-def _possible(query: Query, resource_type: str | None, compartment: tuple[str, str] | None,
-              lenient: bool) -> tuple[Query, list[str]]:
+def _possible(
+    query: Query, resource_type: str | None, compartment: tuple[str, str] | None, lenient: bool
+) -> tuple[Query, list[str]]:
     """Without `_contained` where it cannot be served: refused, or with lenient left out and said so."""
     problem = contained.problem(query, resource_type, compartment) if contained.is_asked(query) else ""
     if not problem:
@@ -288,16 +304,24 @@ def _merge(own: list[list[Need]]) -> list[Need] | None:
         if not all(isinstance(one, Terms) and one.negate == parts[0].negate for one in parts):
             return None
         every = dict.fromkeys(term for one in parts for term in one.terms)
-        merged.append(Terms(tuple(every), hot=all(one.hot for one in parts), plain=any(one.plain for one in parts),
-                            negate=parts[0].negate, identifying=all(one.identifying for one in parts)))
+        merged.append(
+            Terms(
+                tuple(every),
+                hot=all(one.hot for one in parts),
+                plain=any(one.plain for one in parts),
+                negate=parts[0].negate,
+                identifying=all(one.identifying for one in parts),
+            )
+        )
     return merged
 
 
 # --------------------------------------------------------------------------------------------------- run
 
 
-async def _page_rows(asked: _Asked, order: sorting.Order, after: tuple[Any, ...] | None,
-                     count: int) -> tuple[list[Any], int | None]:
+async def _page_rows(
+    asked: _Asked, order: sorting.Order, after: tuple[Any, ...] | None, count: int
+) -> tuple[list[Any], int | None]:
     """Up to count + 1 rows in order, and the total if it is known anyway."""
     tx = asked.read.tx
     gathered: list[Any] = []
@@ -314,9 +338,9 @@ async def _page_rows(asked: _Asked, order: sorting.Order, after: tuple[Any, ...]
         gathered += rows
     if len(asked.plans) > 1:
         gathered.sort(key=lambda row: row["place"], reverse=order.natural)
-        for column, descending in reversed(list(zip(
-            order.columns(), [True] if order.natural else [key.descending for key in order.keys], strict=True,
-        ))):
+        for column, descending in reversed(
+            list(zip(order.columns(), [True] if order.natural else [key.descending for key in order.keys], strict=True))
+        ):
             present = [row for row in gathered if row[column] is not None]
             present.sort(key=lambda row: row[column], reverse=descending)
             gathered = present + [row for row in gathered if row[column] is None]

@@ -81,7 +81,9 @@ class Order:
             found = f"({beyond} or ({name} = {bound} and {found}))"
         first, value = self.keys[0], mark[0]
         if first.indexed and value is not None:  # says nothing new, but an index can begin there
-            found = f"({alias}.k1 {'<=' if first.descending else '>='} {text.bind(value, _CASTS[first.kind])} and {found})"
+            found = (
+                f"({alias}.k1 {'<=' if first.descending else '>='} {text.bind(value, _CASTS[first.kind])} and {found})"
+            )
         return found
 
 
@@ -119,8 +121,12 @@ def _updated(text: Text, alias: str) -> str:
     return f"{alias}.updated"
 
 
-_SIDES = {"date": ("dat", TIME, "lo"), "string": ("str", TEXT, "norm"), "number": ("num", NUMBER, "lo"),
-          "quantity": ("num", NUMBER, "lo")}
+_SIDES = {
+    "date": ("dat", TIME, "lo"),
+    "string": ("str", TEXT, "norm"),
+    "number": ("num", NUMBER, "lo"),
+    "quantity": ("num", NUMBER, "lo"),
+}
 
 
 def _key(parameter: Parameter, descending: bool) -> Key:
@@ -133,11 +139,15 @@ def _key(parameter: Parameter, descending: bool) -> Key:
 
         def first(text: Text, alias: str) -> str:
             value = f"left({pick}(s.{column}), {_TEXT_CHARS})" if kind == TEXT else f"{pick}(s.{column})"
-            rows = (f"from {table} s where s.tenant = $1 and s.rid = {alias}.rid and "
-                    f"s.param = any({text.bind(numbers, 'int[]')})")
+            rows = (
+                f"from {table} s where s.tenant = $1 and s.rid = {alias}.rid and "
+                f"s.param = any({text.bind(numbers, 'int[]')})"
+            )
             if named:  # the whole name, which is the longest of the tails that record/index/string.py writes
-                return (f"(select left(s.norm, {_TEXT_CHARS}) {rows} and s.exact = '' "
-                        "order by length(s.norm) desc, s.norm limit 1)")
+                return (
+                    f"(select left(s.norm, {_TEXT_CHARS}) {rows} and s.exact = '' "
+                    "order by length(s.norm) desc, s.norm limit 1)"
+                )
             return f"(select {value} {rows})"
 
         return Key(kind, descending, first)

@@ -30,7 +30,11 @@ async def load_all(connection: asyncpg.Connection) -> dict[int, Tenant]:
     found = await connection.fetch("select * from tenant order by tenant")
     return {
         row["tenant"]: Tenant(
-            row["tenant"], row["slug"], row["name"], ZoneInfo(row["time_zone"]), row["term_seed"],
+            row["tenant"],
+            row["slug"],
+            row["name"],
+            ZoneInfo(row["time_zone"]),
+            row["term_seed"],
             row["references_must_resolve"],
         )
         for row in found
@@ -52,7 +56,11 @@ async def add(connection: asyncpg.Connection, slug: str, name: str, *, reference
             raise errors.Conflict(f"There is a tenant '{slug}' already.")
         await connection.execute(
             "insert into tenant (tenant, slug, name, term_seed, references_must_resolve) values ($1, $2, $3, $4, $5)",
-            number, slug, name, seed, references_must_resolve,
+            number,
+            slug,
+            name,
+            seed,
+            references_must_resolve,
         )
         await connection.execute("insert into ledger values ($1, 0, $2)", number, _FIRST_HASH)
     return number

@@ -36,8 +36,16 @@ Premise = Callable[["Transaction", asyncpg.Connection], Awaitable[bool]]
 class Store:
     """The record of this process: its pools, tenants and definitions. One per process, made by app.py or a command."""
 
-    def __init__(self, settings: Settings, pool: asyncpg.Pool, definitions: Definitions,
-                 found: dict[int, tenants.Tenant], *, now: clock.Clock = clock.now, base_url: str = "") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pool: asyncpg.Pool,
+        definitions: Definitions,
+        found: dict[int, tenants.Tenant],
+        *,
+        now: clock.Clock = clock.now,
+        base_url: str = "",
+    ) -> None:
         self.limits = settings
         self.pool = pool
         self.definitions = definitions
@@ -54,8 +62,15 @@ class Store:
         self._committers: dict[int, committer.Committer] = {}
 
     @classmethod
-    async def open(cls, settings: Settings, pool: asyncpg.Pool, definitions: Definitions, *,
-                   now: clock.Clock = clock.now, base_url: str = "") -> Store:
+    async def open(
+        cls,
+        settings: Settings,
+        pool: asyncpg.Pool,
+        definitions: Definitions,
+        *,
+        now: clock.Clock = clock.now,
+        base_url: str = "",
+    ) -> Store:
         """Read the tenants and be ready. pool: of the application role, which row-level security binds."""
         async with pool.acquire() as connection:
             found = await tenants.load_all(connection)
@@ -126,8 +141,26 @@ def _do_nothing() -> None:
 class Transaction:
     """`tx`: see the module. Collects changes, jobs and what was shown to whom."""
 
-    __slots__ = ("_ended", "_has_read", "_on", "_snapshot", "access", "actor", "changes", "defers_references", "definitions",
-                 "jobs", "marks", "now", "parameters", "pending", "policy", "premises", "store", "tenant")
+    __slots__ = (
+        "_ended",
+        "_has_read",
+        "_on",
+        "_snapshot",
+        "access",
+        "actor",
+        "changes",
+        "defers_references",
+        "definitions",
+        "jobs",
+        "marks",
+        "now",
+        "parameters",
+        "pending",
+        "policy",
+        "premises",
+        "store",
+        "tenant",
+    )
 
     def __init__(self, store: Store, actor: Actor, tenant: tenants.Tenant) -> None:
         self.store = store

@@ -49,8 +49,9 @@ def _walk_post(tx: Any, text: Text, plan: Plan, chosen: Choice, when: str, edges
     terms = chosen.walker.terms
     many = len(terms) > 1
     term = text.bind(list(terms) if many else terms[0], "bigint[]" if many else "bigint")
-    along = " and ".join([f"{when}p.tenant = $1", f"p.term = {'g.term' if many else term}",
-                          *_edges(text, plan, "p", edges)])
+    along = " and ".join(
+        [f"{when}p.tenant = $1", f"p.term = {'g.term' if many else term}", *_edges(text, plan, "p", edges)]
+    )
     where = " and ".join([types_test(text, plan), *tests(tx, text, plan, "ix", skip=chosen.walker)])
     newest = "order by p.d1 desc, p.rid desc limit"
     if chosen.glance:
@@ -74,10 +75,17 @@ def _along_patients(tx: Any, text: Text, plan: Plan, need: Patients, when: str, 
     pat = text.bind(list(need.pats) if many else need.pats[0], "bigint[]" if many else "bigint")
     kind = text.bind(types if many else types[0], "smallint[]" if many else "smallint")
     edges = _edges(text, plan, "ix", [])
-    where = " and ".join(["ix.pat = g.pat and ix.type = g.type" if many else f"ix.pat = {pat} and ix.type = {kind}",
-                          *edges, *tests(tx, text, plan, "ix", skip=skip)])
-    one = (f"select ix.rid, ix.seq, ix.d1 from ix where {when}ix.tenant = $1 and {where} "
-           f"order by {sql.NATURAL} limit {int(plan.limit)}")
+    where = " and ".join(
+        [
+            "ix.pat = g.pat and ix.type = g.type" if many else f"ix.pat = {pat} and ix.type = {kind}",
+            *edges,
+            *tests(tx, text, plan, "ix", skip=skip),
+        ]
+    )
+    one = (
+        f"select ix.rid, ix.seq, ix.d1 from ix where {when}ix.tenant = $1 and {where} "
+        f"order by {sql.NATURAL} limit {int(plan.limit)}"
+    )
     if many:
         return _merged(f"(select * from unnest({pat}) a(pat) cross join unnest({kind}) b(type)) g", one, plan.limit)
     return f"select rid, seq, d1, null::bigint as total from ({one}) w"
@@ -91,7 +99,11 @@ def _walk_either(tx: Any, text: Text, plan: Plan, chosen: Choice, when: str, edg
         if isinstance(need, Patients):
             parts.append(_along_patients(tx, text, plan, need, when, skip=chosen.walker))
             continue
-        where = [types_test(text, plan), *tests(tx, text, plan, "ix", skip=chosen.walker), *_edges(text, plan, "ix", [])]
+        where = [
+            types_test(text, plan),
+            *tests(tx, text, plan, "ix", skip=chosen.walker),
+            *_edges(text, plan, "ix", []),
+        ]
         parts.append(
             f"select ix.rid, ix.seq, ix.d1, null::bigint as total from (select distinct rid from ({need.source(text)}) a) "
             f"p {sql.index_row('p')} where {when}{' and '.join(where)} order by {sql.NATURAL} limit {int(plan.limit)}"

@@ -36,8 +36,14 @@ def parse(tx: Transaction, body: bytes) -> dict[str, Any]:
         raise errors.Malformed(str(problem)) from None
 
 
-async def create(tx: Transaction, body: bytes, *, type_expected: str | None = None, resource_id: str | None = None,
-                 resource: dict[str, Any] | None = None) -> Stored:
+async def create(
+    tx: Transaction,
+    body: bytes,
+    *,
+    type_expected: str | None = None,
+    resource_id: str | None = None,
+    resource: dict[str, Any] | None = None,
+) -> Stored:
     """Store a new resource and return it with id and meta (http.html#create).
 
     body: JSON as sent; an id in it is ignored. resource: `body` as parsed, if the caller has it already.
@@ -50,8 +56,16 @@ async def create(tx: Transaction, body: bytes, *, type_expected: str | None = No
     return await _store(tx, kind, resource_id or ids.new_id(), body, resource, None)
 
 
-async def update(tx: Transaction, resource_type: str, resource_id: str, body: bytes, *, if_match: int | None = None,
-                 resource: dict[str, Any] | None = None, point: Any = _READ_IT) -> Stored:
+async def update(
+    tx: Transaction,
+    resource_type: str,
+    resource_id: str,
+    body: bytes,
+    *,
+    if_match: int | None = None,
+    resource: dict[str, Any] | None = None,
+    point: Any = _READ_IT,
+) -> Stored:
     """Store a new version under this id, or the first one if the id is free (http.html#update, #upsert).
 
     body: JSON as sent, with the same id in it. if_match: the version that must be current, else PreconditionFailed.
@@ -69,12 +83,14 @@ async def update(tx: Transaction, resource_type: str, resource_id: str, body: by
     if if_match is not None and version_id != if_match:
         raise errors.PreconditionFailed(
             f"{kind}/{resource_id} is not at version {if_match}"
-            + ("; it does not exist." if version_id is None else f" but at {version_id}; read it again."))
+            + ("; it does not exist." if version_id is None else f" but at {version_id}; read it again.")
+        )
     return await _store(tx, kind, resource_id, body, resource, current)
 
 
-async def delete(tx: Transaction, resource_type: str, resource_id: str, *, if_match: int | None = None,
-                 point: Any = _READ_IT) -> Stored | None:
+async def delete(
+    tx: Transaction, resource_type: str, resource_id: str, *, if_match: int | None = None, point: Any = _READ_IT
+) -> Stored | None:
     """Delete: its history stays, reading it answers Gone. None if there was nothing to delete (http.html#delete)."""
     access.check(tx, "delete", resource_type)
     current = await _current(tx, resource_type, resource_id) if point is _READ_IT else point
@@ -82,11 +98,21 @@ async def delete(tx: Transaction, resource_type: str, resource_id: str, *, if_ma
         return None
     if if_match is not None and current.version_id != if_match:
         raise errors.PreconditionFailed(
-            f"{resource_type}/{resource_id} is not at version {if_match} but at {current.version_id}; read it again.")
+            f"{resource_type}/{resource_id} is not at version {if_match} but at {current.version_id}; read it again."
+        )
     change = Change(
-        type=resource_type, type_number=tx.definitions.type_number(resource_type), id=resource_id, op="D",
-        version_id=current.version_id + 1, at=_later(tx, current), body=b"", bucket=current.bucket,
-        patient=current.patient, rows=None, point=_directory_point(tx, resource_type, resource_id, current))
+        type=resource_type,
+        type_number=tx.definitions.type_number(resource_type),
+        id=resource_id,
+        op="D",
+        version_id=current.version_id + 1,
+        at=_later(tx, current),
+        body=b"",
+        bucket=current.bucket,
+        patient=current.patient,
+        rows=None,
+        point=_directory_point(tx, resource_type, resource_id, current),
+    )
     tx.add(change)
     changes.queue(tx, change)
     return change.stored()
@@ -98,13 +124,15 @@ def check_id(resource_id: str) -> None:
         raise errors.Invalid(f"An id has 1 to 64 of A-Z, a-z, 0-9, '-' and '.'; this is not one: {resource_id[:80]}")
 
 
-async def _store(tx: Transaction, kind: str, resource_id: str, body: bytes, resource: dict[str, Any],
-                 current: Point | None) -> Stored:
+async def _store(
+    tx: Transaction, kind: str, resource_id: str, body: bytes, resource: dict[str, Any], current: Point | None
+) -> Stored:
     tx.store.check_room()
     findings = validate.validate(tx.definitions, resource)
     if any(finding.severity in ("error", "fatal") for finding in findings):
-        raise errors.Unprocessable(issues=[
-            errors.Issue(f.severity, f.code, f.diagnostics, f.expression) for f in findings])
+        raise errors.Unprocessable(
+            issues=[errors.Issue(f.severity, f.code, f.diagnostics, f.expression) for f in findings]
+        )
     if kind == "SearchParameter" and (refused := custom.refusal(tx.definitions, resource)) is not None:
         raise errors.Unprocessable(issues=[refused])
     if tx.tenant.references_must_resolve and not tx.defers_references:
@@ -116,13 +144,19 @@ async def _store(tx: Transaction, kind: str, resource_id: str, body: bytes, reso
         resource = {**resource, "id": resource_id}
     own: dict[str, Any] = {"tenant": tx.tenant.number, "term_seed": tx.tenant.term_seed, "tz": tx.tenant.time_zone}
     change = Change(
-        type=kind, type_number=tx.definitions.type_number(kind), id=resource_id,
-        op="C" if current is None or current.deleted else "U", version_id=version_id, at=at,
+        type=kind,
+        type_number=tx.definitions.type_number(kind),
+        id=resource_id,
+        op="C" if current is None or current.deleted else "U",
+        version_id=version_id,
+        at=at,
         body=fhir_json.splice(body, id=resource_id, version_id=version_id, last_updated=clock.to_instant(at)),
-        bucket=subject.bucket_of(patient or resource_id) if current is None else current.bucket, patient=patient,
+        bucket=subject.bucket_of(patient or resource_id) if current is None else current.bucket,
+        patient=patient,
         rows=index_rows.extract(tx.parameters, resource, **own),
         contained=contained.extract(tx.parameters, resource, **own) if "contained" in resource else (),
-        point=None if current is None else _directory_point(tx, kind, resource_id, current))
+        point=None if current is None else _directory_point(tx, kind, resource_id, current),
+    )
     tx.add(change)
     changes.queue(tx, change)
     return change.stored()
@@ -141,8 +175,9 @@ async def _current(tx: Transaction, kind: str, resource_id: str) -> Point | None
     """The version that a write follows: one of this unit's own, or the current one of its snapshot."""
     pending = tx.pending.get((tx.definitions.type_number(kind), resource_id))
     if pending is not None:
-        return Point(0, 0, pending.bucket, pending.version_id, pending.op == "D", pending.at, pending.patient,
-                     pending.body)
+        return Point(
+            0, 0, pending.bucket, pending.version_id, pending.op == "D", pending.at, pending.patient, pending.body
+        )
     return await tx.point(kind, resource_id)
 
 

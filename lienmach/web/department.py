@@ -37,10 +37,10 @@ class Department:
     folder: Path
     routes: Sequence[Route]
     menu: Sequence[MenuItem] = ()
-    scripts: Sequence[str] = ()      # files of its static/ that every page loads
+    scripts: Sequence[str] = ()  # files of its static/ that every page loads
     styles: Sequence[str] = ()
-    jobs: Sequence[Any] = ()         # base.jobs.Job
-    on_change: Sequence[Any] = ()    # record.changes.OnChange: resource type -> job
-    listeners: Sequence[Any] = ()    # own processes
+    jobs: Sequence[Any] = ()  # base.jobs.Job
+    on_change: Sequence[Any] = ()  # record.changes.OnChange: resource type -> job
+    listeners: Sequence[Any] = ()  # own processes
     profiles: Sequence[Path] = ()
     schema: Path | None = None

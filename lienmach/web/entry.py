@@ -33,8 +33,9 @@ async def sign_in_post(request: Request) -> Response:
     form = await request.form()
     pool, login = request.app.state.store.pool, str(form.get("login", ""))
     try:
-        account = await sign_in.verify(pool, login, str(form.get("password", "")),
-                                       address=sessions.address_of(request), now=clock.now())
+        account = await sign_in.verify(
+            pool, login, str(form.get("password", "")), address=sessions.address_of(request), now=clock.now()
+        )
     except (Unauthenticated, TooMany) as failure:
         return _form(request, "web/sign_in.html", failure=failure, next=str(form.get("next", "")), login=login)
     old = await sessions.find(request)
@@ -81,8 +82,13 @@ async def unlock_post(request: Request) -> Response:
     await sessions.check_entry_proof(request)
     form = await request.form()
     try:
-        await sign_in.verify(request.app.state.store.pool, f"{session.login}@{session.slug}",
-                             str(form.get("password", "")), address=sessions.address_of(request), now=clock.now())
+        await sign_in.verify(
+            request.app.state.store.pool,
+            f"{session.login}@{session.slug}",
+            str(form.get("password", "")),
+            address=sessions.address_of(request),
+            now=clock.now(),
+        )
     except (Unauthenticated, TooMany) as failure:
         return _form(request, "web/unlock.html", failure=failure, next=str(form.get("next", "")), name=session.display)
     await living.set_locked(request.app.state.store.pool, session, False)
@@ -107,8 +113,14 @@ async def setup_post(request: Request) -> Response:
     form = await request.form()
     fault = _password_fault(form, account.login)
     if fault:
-        return _form(request, "web/password.html", fault=fault, login=account.login, name=account.display,
-                     action=request.url.path)
+        return _form(
+            request,
+            "web/password.html",
+            fault=fault,
+            login=account.login,
+            name=account.display,
+            action=request.url.path,
+        )
     await users.use_setup_link(pool, secret, str(form["password"]), clock.now())
     return RedirectResponse("/sign-in", 303)
 
@@ -126,8 +138,9 @@ async def password_post(request: Request) -> Response:
     form = await request.form()
     fault = _password_fault(form, session.login)
     if fault:
-        return _form(request, "web/password.html", fault=fault, login=session.login, name=session.display,
-                     action="/password")
+        return _form(
+            request, "web/password.html", fault=fault, login=session.login, name=session.display, action="/password"
+        )
     await users.set_password(request.app.state.store.pool, session.tenant, session.login, str(form["password"]))
     response = RedirectResponse("/sign-in", 303)
     sessions.delete_cookie(request, response)
@@ -144,13 +157,15 @@ async def preferences(request: Request) -> Response:
         return response
     if session is None or session.is_locked:
         sessions.check_origin(request)
-        response.set_cookie("language", language, path="/", samesite="lax", httponly=True,
-                            secure=request.url.scheme == "https")
+        response.set_cookie(
+            "language", language, path="/", samesite="lax", httponly=True, secure=request.url.scheme == "https"
+        )
         return response
     await sessions.check_proof(request, session)
     comfort = {"on": True, "off": False}.get(str(form.get("comfort", "")), session.comfort)
-    await users.set_preferences(request.app.state.store.pool, session.tenant, session.login, comfort=comfort,
-                                language=language)
+    await users.set_preferences(
+        request.app.state.store.pool, session.tenant, session.login, comfort=comfort, language=language
+    )
     return response
 
 
@@ -159,8 +174,9 @@ def _password_fault(form: object, login: str) -> str:
     return passwords.faults(first, login) or ("" if first == second else _DIFFERENT)
 
 
-def _form(request: Request, template: str, *, failure: Failure | None = None, fault: str = "",
-          **values: Any) -> Response:
+def _form(
+    request: Request, template: str, *, failure: Failure | None = None, fault: str = "", **values: Any
+) -> Response:
     status, headers = 200, {}
     if isinstance(failure, TooMany):
         status, headers = 429, {"Retry-After": str(failure.seconds)}
@@ -182,11 +198,15 @@ def _next(text: str) -> str:
 
 
 ROUTES = [
-    Route("/sign-in", sign_in_page), Route("/sign-in", sign_in_post, methods=["POST"]),
+    Route("/sign-in", sign_in_page),
+    Route("/sign-in", sign_in_post, methods=["POST"]),
     Route("/sign-out", sign_out, methods=["POST"]),
     Route("/lock", lock, methods=["POST"]),
-    Route("/unlock", unlock_page), Route("/unlock", unlock_post, methods=["POST"]),
-    Route("/set-up/{secret}", setup_page), Route("/set-up/{secret}", setup_post, methods=["POST"]),
-    Route("/password", password_page), Route("/password", password_post, methods=["POST"]),
+    Route("/unlock", unlock_page),
+    Route("/unlock", unlock_post, methods=["POST"]),
+    Route("/set-up/{secret}", setup_page),
+    Route("/set-up/{secret}", setup_post, methods=["POST"]),
+    Route("/password", password_page),
+    Route("/password", password_post, methods=["POST"]),
     Route("/preferences", preferences, methods=["POST"]),
 ]

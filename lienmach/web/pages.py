@@ -61,15 +61,21 @@ def page(right: str) -> Callable[[Page], Callable[[Request], Awaitable[Response]
 
 def routes(departments: Sequence[Department], renderer: rendering.Renderer) -> list[Route]:
     """All routes of the pages: the entry, the first page, static files, and each department's."""
-    return [Route("/", page("home")(home.show), name="home"), *entry.ROUTES, renderer.static.route(),
-            *(route for department in departments for route in department.routes)]
+    return [
+        Route("/", page("home")(home.show), name="home"),
+        *entry.ROUTES,
+        renderer.static.route(),
+        *(route for department in departments for route in department.routes),
+    ]
 
 
 def build(departments: Sequence[Department], *, store: Any, settings: Any) -> ASGIApp:
     """The app of all pages. store: an open record.transaction.Store; settings: base.settings.Settings."""
     renderer = rendering.Renderer.build(departments)
-    app = Starlette(routes=routes(departments, renderer), exception_handlers={
-        errors.Failure: _on_failure, HTTPException: _on_http, 500: _on_bug})
+    app = Starlette(
+        routes=routes(departments, renderer),
+        exception_handlers={errors.Failure: _on_failure, HTTPException: _on_http, 500: _on_bug},
+    )
     app.router.redirect_slashes = False  # a wrong address is said, not guessed
     app.state.store, app.state.settings, app.state.renderer = store, settings, renderer
     return SecurityHeaders(app)
@@ -112,5 +118,11 @@ def _to_entry(request: Request, path: str) -> Response:
 async def _message(request: Request, failure: failures.Sentence) -> Response:
     if failure.status < 500:  # the frame shows who is here; when something is broken, it asks for nothing more
         await sessions.find(request)
-    return rendering.render(request, "web/message.html", block="body" if rendering.is_fragment(request) else "",
-                            status=failure.status, headers=failure.headers, failure=failure)
+    return rendering.render(
+        request,
+        "web/message.html",
+        block="body" if rendering.is_fragment(request) else "",
+        status=failure.status,
+        headers=failure.headers,
+        failure=failure,
+    )

@@ -33,28 +33,51 @@ class Renderer:
     @classmethod
     def build(cls, departments: Sequence[Department]) -> Renderer:
         """Read static files and prepare the templates of the frame and of all departments."""
-        static = StaticFiles.load([("", FOLDER / "static")] + [
-            (f"{department.name}/", department.folder / "static") for department in departments])
-        loader = PrefixLoader({"web": FileSystemLoader(FOLDER / "templates")} | {
-            department.name: FileSystemLoader(department.folder / "templates") for department in departments})
-        return cls({language: _environment(language, loader, static, departments) for language in words.LANGUAGES},
-                   departments, static)
+        static = StaticFiles.load(
+            [("", FOLDER / "static")]
+            + [(f"{department.name}/", department.folder / "static") for department in departments]
+        )
+        loader = PrefixLoader(
+            {"web": FileSystemLoader(FOLDER / "templates")}
+            | {department.name: FileSystemLoader(department.folder / "templates") for department in departments}
+        )
+        return cls(
+            {language: _environment(language, loader, static, departments) for language in words.LANGUAGES},
+            departments,
+            static,
+        )
 
 
-def _environment(language: str, loader: PrefixLoader, static: StaticFiles,
-                 departments: Sequence[Department]) -> Environment:
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-                              lstrip_blocks=True, auto_reload=False)
+def _environment(
+    language: str, loader: PrefixLoader, static: StaticFiles, departments: Sequence[Department]
+) -> Environment:
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
 
     def translate(source: str, **values: object) -> str:
         return words.text(language, source, **values)
 
     environment.globals.update(
-        _=translate, static=static.url, language=language,
+        _=translate,
+        static=static.url,
+        language=language,
         scripts=[static.url(f"{d.name}/{file}") for d in departments for file in d.scripts],
-        styles=[static.url(f"{d.name}/{file}") for d in departments for file in d.styles])
-    environment.filters.update(day=formats.day, moment=formats.moment, clock_time=formats.clock_time,
-                               number=formats.number, money=formats.money, utc=formats.utc_text)
+        styles=[static.url(f"{d.name}/{file}") for d in departments for file in d.styles],
+    )
+    environment.filters.update(
+        day=formats.day,
+        moment=formats.moment,
+        clock_time=formats.clock_time,
+        number=formats.number,
+        money=formats.money,
+        utc=formats.utc_text,
+    )
     return environment
 
 
@@ -63,8 +86,15 @@ def is_fragment(request: Request) -> bool:
     return "hx-request" in request.headers and "hx-history-restore-request" not in request.headers
 
 
-def render(request: Request, template: str, *, block: str = "", status: int = 200,
-           headers: dict[str, str] | None = None, **values: Any) -> HTMLResponse:
+def render(
+    request: Request,
+    template: str,
+    *,
+    block: str = "",
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    **values: Any,
+) -> HTMLResponse:
     """Render a page, or with `block` only that block of it."""
     renderer: Renderer = request.app.state.renderer
     frame = shell.of(request, renderer.departments)

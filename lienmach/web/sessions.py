@@ -66,17 +66,25 @@ async def require(request: Request) -> Session:
 
 def set_cookie(request: Request, response: Response, cookie: str) -> None:
     """Hand the session to the browser: for this browser run, out of reach of scripts and of other sites."""
-    response.set_cookie(_name(request, "lienmach"), cookie, path="/", httponly=True, samesite="lax",
-                        secure=request.url.scheme == "https")
+    response.set_cookie(
+        _name(request, "lienmach"),
+        cookie,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
 
 
 def delete_cookie(request: Request, response: Response) -> None:
     """Take the session from the browser."""
-    response.delete_cookie(_name(request, "lienmach"), path="/", httponly=True, samesite="lax",
-                           secure=request.url.scheme == "https")
+    response.delete_cookie(
+        _name(request, "lienmach"), path="/", httponly=True, samesite="lax", secure=request.url.scheme == "https"
+    )
 
 
 # -- CSRF ----------------------------------------------------------------------------------------------------------
+
 
 def proof(session: Session) -> str:
     """A fresh masked proof for the forms of one page."""
@@ -93,7 +101,8 @@ async def check_proof(request: Request, session: Session) -> None:
     except ValueError:
         raw = b""
     if len(raw) != 2 * _SECRET_BYTES or not hmac.compare_digest(
-            _xor(raw[:_SECRET_BYTES], raw[_SECRET_BYTES:]), session.csrf):
+        _xor(raw[:_SECRET_BYTES], raw[_SECRET_BYTES:]), session.csrf
+    ):
         raise Refused("the page is too old or the request came from elsewhere; load the page again")
 
 
@@ -105,8 +114,14 @@ def entry_proof(request: Request) -> str:
 
 def set_entry_cookie(request: Request, response: Response, value: str) -> None:
     """Set the second half of the entry proof."""
-    response.set_cookie(_name(request, "lienmach-entry"), value, path="/", httponly=True, samesite="strict",
-                        secure=request.url.scheme == "https")
+    response.set_cookie(
+        _name(request, "lienmach-entry"),
+        value,
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
 
 
 async def check_entry_proof(request: Request) -> None:

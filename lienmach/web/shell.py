@@ -45,10 +45,25 @@ def of(request: Request, departments: Sequence[Department]) -> Shell:
     session = sessions.found(request)
     language = language_of(request)
     if session is None or session.is_locked:
-        return Shell(language, session.comfort if session else False, request.url.path, "", "", "", False, False, "", ())
+        return Shell(
+            language, session.comfort if session else False, request.url.path, "", "", "", False, False, "", ()
+        )
     actor = session.actor(sessions.address_of(request))
     menu = tuple(item for department in departments for item in department.menu if roles.may(actor, item.right))
-    titles = [roles.ROLES[name].title_vi if language == "vi" else roles.ROLES[name].title_en
-              for name in sorted(session.roles) if name in roles.ROLES]
-    return Shell(language, session.comfort, request.url.path, session.facility, session.display, ", ".join(titles),
-                 True, session.is_demo, sessions.proof(session), menu)
+    titles = [
+        roles.ROLES[name].title_vi if language == "vi" else roles.ROLES[name].title_en
+        for name in sorted(session.roles)
+        if name in roles.ROLES
+    ]
+    return Shell(
+        language,
+        session.comfort,
+        request.url.path,
+        session.facility,
+        session.display,
+        ", ".join(titles),
+        True,
+        session.is_demo,
+        sessions.proof(session),
+        menu,
+    )

@@ -21,8 +21,13 @@ from starlette.routing import Route
 
 from lienmach.base.errors import NotFound
 
-_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
-          ".woff2": "font/woff2", ".png": "image/png"}
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+    ".png": "image/png",
+}
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 

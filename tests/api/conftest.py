@@ -30,8 +30,11 @@ async def client_of(door: routes.FhirDoor, store: Store) -> AsyncIterator[MakeCl
     async def make(role: str = "system", tenant: int = 1) -> httpx.AsyncClient:
         token = await tokens.issue(store.pool, tenant, role_names=[role], user=f"test-{role}", now=clock.now())
         client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(door, raise_app_exceptions=False), base_url="http://localhost/fhir",
-            headers={"authorization": f"Bearer {token}"}, timeout=60)
+            transport=httpx.ASGITransport(door, raise_app_exceptions=False),
+            base_url="http://localhost/fhir",
+            headers={"authorization": f"Bearer {token}"},
+            timeout=60,
+        )
         made.append(client)
         return client
 

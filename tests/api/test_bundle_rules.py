@@ -46,8 +46,12 @@ async def test_a_condition_that_matches_nothing_does_not_overwrite_the_id_it_cla
 
 async def test_what_a_bundle_deletes_it_cannot_find_as_well(fhir):
     await fhir.put("/Patient/p1", json={**PATIENT, "id": "p1"})
-    answer = await fhir.post("/", json=_bundle(
-        _entry("DELETE", "Patient/p1"), _entry("POST", "Patient", PATIENT, URN, ifNoneExist="identifier=http://x|1")))
+    answer = await fhir.post(
+        "/",
+        json=_bundle(
+            _entry("DELETE", "Patient/p1"), _entry("POST", "Patient", PATIENT, URN, ifNoneExist="identifier=http://x|1")
+        ),
+    )
     assert answer.status_code == 400, answer.text
     assert (await fhir.get("/Patient/p1")).status_code == 200
 
@@ -56,24 +60,33 @@ async def test_what_a_bundle_deletes_it_cannot_find_as_well(fhir):
 async def test_a_conditional_reference_finds_what_the_same_bundle_updates(fhir, method):
     await fhir.put("/Patient/p1", json={**PATIENT, "id": "p1"})
     observation = _about("Patient?identifier=http://x|1") | ({"id": "o1"} if method == "PUT" else {})
-    answer = await fhir.post("/", json=_bundle(
-        _entry(method, "Observation" + ("/o1" if method == "PUT" else ""), observation),
-        _entry("PUT", "Patient/p1", {**PATIENT, "id": "p1", "active": True})))
+    answer = await fhir.post(
+        "/",
+        json=_bundle(
+            _entry(method, "Observation" + ("/o1" if method == "PUT" else ""), observation),
+            _entry("PUT", "Patient/p1", {**PATIENT, "id": "p1", "active": True}),
+        ),
+    )
     assert answer.status_code == 200, answer.text
     assert (await fhir.get("/Observation?subject=Patient/p1")).json()["total"] == 1
 
 
 async def test_a_conditional_reference_does_not_find_what_the_same_bundle_changes_away(fhir):
     await fhir.put("/Patient/p1", json={**PATIENT, "id": "p1"})
-    answer = await fhir.post("/", json=_bundle(
-        _entry("POST", "Observation", _about("Patient?identifier=http://x|1")), _entry("PUT", "Patient/p1", OTHER)))
+    answer = await fhir.post(
+        "/",
+        json=_bundle(
+            _entry("POST", "Observation", _about("Patient?identifier=http://x|1")), _entry("PUT", "Patient/p1", OTHER)
+        ),
+    )
     assert answer.status_code == 412, answer.text
 
 
 async def test_a_refusal_within_a_batch_is_audited(fhir, client_of):
     reception = await client_of("reception")
-    answer = await reception.post("/", json=_bundle(
-        _entry("GET", "Observation?code=x"), _entry("GET", "Observation/o1"), kind="batch"))
+    answer = await reception.post(
+        "/", json=_bundle(_entry("GET", "Observation?code=x"), _entry("GET", "Observation/o1"), kind="batch")
+    )
     assert [one["response"]["status"][:3] for one in answer.json()["entry"]] == ["403", "403"]
     assert (await fhir.get("/AuditEvent?outcome=4")).json()["total"] == 2
 
@@ -89,8 +102,10 @@ async def test_a_condition_that_matches_several_is_audited(fhir, headers):
 @pytest.mark.parametrize(("kind", "status"), [("batch", 200), ("transaction", 400)])
 async def test_a_patch_in_a_binary_that_is_no_json_is_refused(fhir, kind, status):
     await fhir.put("/Patient/p1", json={**PATIENT, "id": "p1"})
-    text = ('{"resourceType":"Bundle","type":"%s","entry":[{"request":{"method":"PATCH","url":"Patient/p1"},"resource":'
-            '{"resourceType":"Binary","contentType":"x","contentType":"application/json-patch+json","data":"W10="}}]}')
+    text = (
+        '{"resourceType":"Bundle","type":"%s","entry":[{"request":{"method":"PATCH","url":"Patient/p1"},"resource":'
+        '{"resourceType":"Binary","contentType":"x","contentType":"application/json-patch+json","data":"W10="}}]}'
+    )
     answer = await fhir.post("/", content=text % kind, headers={"content-type": "application/fhir+json"})
     assert answer.status_code == status
     assert "twice" in answer.text
@@ -100,8 +115,9 @@ async def test_a_patch_in_a_binary_that_is_no_json_is_refused(fhir, kind, status
 async def test_the_answers_of_a_bundle_together_have_a_limit(fhir, store, kind):
     store.limits = replace(store.limits, body_bytes_max=100_000)
     await fhir.put("/Patient/p1", json={**PATIENT, "id": "p1", "name": [{"text": "x" * 30_000}]})
-    few, many = [await fhir.post("/", json=_bundle(*[_entry("GET", "Patient/p1")] * count, kind=kind))
-                 for count in (3, 6)]
+    few, many = [
+        await fhir.post("/", json=_bundle(*[_entry("GET", "Patient/p1")] * count, kind=kind)) for count in (3, 6)
+    ]
     assert few.status_code == 200
     if kind == "transaction":
         assert many.status_code == 413
@@ -111,7 +127,7 @@ async def test_the_answers_of_a_bundle_together_have_a_limit(fhir, store, kind):
 
 async def test_the_path_of_a_refused_request_cannot_write_into_its_audit_event(fhir, client_of):
     admin = await client_of("admin")
-    refused = await admin.get('/Patient/a%22}},{%22what%22:{%22display%22:%22framed')
+    refused = await admin.get("/Patient/a%22}},{%22what%22:{%22display%22:%22framed")
     assert refused.status_code == 403
     found = (await fhir.get("/AuditEvent?outcome=4")).json()["entry"][0]["resource"]
     assert [one["what"] for one in found["entity"]] == [{"reference": 'Patient/a"}},{"what":{"display":"framed'}]

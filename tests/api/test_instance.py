@@ -87,7 +87,9 @@ async def test_formats_that_we_do_not_speak_are_refused(fhir):
     assert (await fhir.get(f"{url}?_format=xml")).status_code == 406
     assert (await fhir.get(f"{url}?_format=json")).status_code == 200
     assert (await fhir.get(url, headers={"accept": "application/fhir+xml"})).status_code == 406
-    assert (await fhir.post("/Patient", content=b"<Patient/>", headers={"content-type": "application/fhir+xml"})).status_code == 415
+    assert (
+        await fhir.post("/Patient", content=b"<Patient/>", headers={"content-type": "application/fhir+xml"})
+    ).status_code == 415
 
 
 async def test_without_a_token_nobody_is_there(fhir):
@@ -106,11 +108,17 @@ async def test_what_does_not_exist_is_said_by_name(fhir):
 async def test_json_patch_changes_the_current_version(fhir):
     stored = (await _created(fhir)).json()
     url = f"/Patient/{stored['id']}"
-    answer = await fhir.patch(url, content=json.dumps([{"op": "replace", "path": "/gender", "value": "other"}]),
-                              headers={"content-type": "application/json-patch+json"})
+    answer = await fhir.patch(
+        url,
+        content=json.dumps([{"op": "replace", "path": "/gender", "value": "other"}]),
+        headers={"content-type": "application/json-patch+json"},
+    )
     assert (answer.status_code, answer.json()["gender"], answer.headers["etag"]) == (200, "other", 'W/"2"')
-    answer = await fhir.patch(url, content=json.dumps([{"op": "replace", "path": "/gender", "value": "none"}]),
-                              headers={"content-type": "application/json-patch+json"})
+    answer = await fhir.patch(
+        url,
+        content=json.dumps([{"op": "replace", "path": "/gender", "value": "none"}]),
+        headers={"content-type": "application/json-patch+json"},
+    )
     assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (422, ["Patient.gender"])
 
 
@@ -142,8 +150,9 @@ async def test_every_access_leaves_an_audit_event_that_names_the_person(fhir):
 
 async def test_what_was_refused_is_audited_too(fhir, client_of):
     reception = await client_of("reception")
-    stored = (await fhir.post("/Observation", json={
-        "resourceType": "Observation", "status": "final", "code": {"text": "x"}})).json()
+    stored = (
+        await fhir.post("/Observation", json={"resourceType": "Observation", "status": "final", "code": {"text": "x"}})
+    ).json()
     assert (await reception.get(f"/Observation/{stored['id']}")).status_code == 403
     found = (await fhir.get("/AuditEvent?outcome=4")).json()
     assert len(found["entry"]) == 1

@@ -10,7 +10,12 @@ URN = "urn:uuid:6f9619ff-8b86-d011-b42d-00cf4fc964ff"
 
 
 def _observation(reference):
-    return {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "subject": {"reference": reference}}
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "x"},
+        "subject": {"reference": reference},
+    }
 
 
 @pytest.fixture
@@ -36,11 +41,15 @@ async def test_a_strict_tenant_refuses_a_reference_to_what_was_deleted(strict, f
 
 
 async def test_a_link_forward_inside_a_bundle_resolves_for_a_strict_tenant(strict, fhir):
-    entries = [{"resource": _observation(URN), "request": {"method": "POST", "url": "Observation"}},
-               {"fullUrl": URN, "resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}}]
+    entries = [
+        {"resource": _observation(URN), "request": {"method": "POST", "url": "Observation"}},
+        {"fullUrl": URN, "resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}},
+    ]
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
     assert (await fhir.post("/", json=bundle)).status_code == 200
     entries[0]["resource"] = _observation("Patient/none")
     answer = await fhir.post("/", json=bundle)
     assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (
-        409, ["Bundle.entry[0].resource.subject.reference"])
+        409,
+        ["Bundle.entry[0].resource.subject.reference"],
+    )

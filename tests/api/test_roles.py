@@ -13,15 +13,26 @@ from lienmach.record import access
 SAMPLES: dict[str, dict[str, Any]] = {
     "Patient": {"name": [{"text": "HTEST"}]},
     "Observation": {"status": "final", "code": {"text": "x"}},
-    "Claim": {"status": "active", "type": {"text": "x"}, "use": "claim", "patient": {"reference": "Patient/x"},
-              "created": "2024-01-01", "provider": {"display": "x"}, "priority": {"text": "x"},
-              "insurance": [{"sequence": 1, "focal": True, "coverage": {"display": "x"}}]},
+    "Claim": {
+        "status": "active",
+        "type": {"text": "x"},
+        "use": "claim",
+        "patient": {"reference": "Patient/x"},
+        "created": "2024-01-01",
+        "provider": {"display": "x"},
+        "priority": {"text": "x"},
+        "insurance": [{"sequence": 1, "focal": True, "coverage": {"display": "x"}}],
+    },
     "MedicationDispense": {"status": "completed", "medicationCodeableConcept": {"text": "x"}},
     "Organization": {"name": "x"},
     "Task": {"status": "draft", "intent": "order"},
     "Consent": {"status": "draft", "scope": {"text": "x"}, "category": [{"text": "x"}], "policyRule": {"text": "x"}},
-    "AuditEvent": {"type": {"code": "rest"}, "recorded": "2024-01-01T00:00:00Z", "agent": [{"requestor": True}],
-                   "source": {"observer": {"display": "x"}}},
+    "AuditEvent": {
+        "type": {"code": "rest"},
+        "recorded": "2024-01-01T00:00:00Z",
+        "agent": [{"requestor": True}],
+        "source": {"observer": {"display": "x"}},
+    },
 }
 READS = {
     "system": "Patient Observation Claim MedicationDispense Organization Task Consent AuditEvent",
@@ -65,16 +76,27 @@ async def test_a_role_reads_and_stores_what_it_needs_and_nothing_else(fhir: Any,
         assert stored.status_code == 201, stored.text
         url = f"/{kind}/{stored.json()['id']}"
         may = kind in READS[role].split()
-        for path in (url, f"{url}/_history/1", f"{url}/_history", f"/{kind}/_history", f"/{kind}?_id={stored.json()['id']}"):
+        for path in (
+            url,
+            f"{url}/_history/1",
+            f"{url}/_history",
+            f"/{kind}/_history",
+            f"/{kind}?_id={stored.json()['id']}",
+        ):
             answer = await client.get(path)
             assert answer.status_code == (200 if may else 403), f"{role} {path}: {answer.status_code}"
             if not may:
-                assert answer.json()["issue"][0]["code"] == "forbidden" and kind in answer.json()["issue"][0]["diagnostics"]
+                assert (
+                    answer.json()["issue"][0]["code"] == "forbidden"
+                    and kind in answer.json()["issue"][0]["diagnostics"]
+                )
         listed = (await client.get(f"?_id={stored.json()['id']}&_total=accurate")).json()
         assert listed["total"] == (1 if may else 0), f"{role} {kind}"
         changed = {"resourceType": kind, "id": stored.json()["id"], **body}
         may = kind in WRITES[role].split()
-        assert (await client.post(f"/{kind}", json={"resourceType": kind, **body})).status_code == (201 if may else 403), (role, kind)
+        assert (await client.post(f"/{kind}", json={"resourceType": kind, **body})).status_code == (
+            201 if may else 403
+        ), (role, kind)
         fixed = kind == "AuditEvent"
         assert (await client.put(url, json=changed)).status_code == (200 if may and not fixed else 403), (role, kind)
         assert (await client.delete(url)).status_code == (204 if may and not fixed else 403), (role, kind)
@@ -91,8 +113,10 @@ async def test_a_refusal_stores_nothing_and_is_found_by_the_auditor(fhir: Any, c
 
 async def test_a_transaction_with_one_entry_that_is_refused_is_refused_whole(fhir: Any, client_of: Any) -> None:
     desk = await client_of("reception")
-    entries = [{"resource": {"resourceType": kind, **SAMPLES[kind]}, "request": {"method": "POST", "url": kind}}
-               for kind in ("Patient", "Observation")]
+    entries = [
+        {"resource": {"resourceType": kind, **SAMPLES[kind]}, "request": {"method": "POST", "url": kind}}
+        for kind in ("Patient", "Observation")
+    ]
     answer = await desk.post("", json={"resourceType": "Bundle", "type": "transaction", "entry": entries})
     assert answer.status_code == 403
     assert (await fhir.get("/Patient?_summary=count")).json()["total"] == 0

@@ -13,15 +13,32 @@ from lienmach.record import reindex
 OBSERVATION = {"resourceType": "Observation", "status": "final", "code": {"coding": [{"code": "x"}]}}
 URL = "https://node.example/fhir/StructureDefinition/nickname"
 PARAMETER = {
-    "resourceType": "SearchParameter", "id": "nickname", "url": "https://node.example/fhir/SearchParameter/nickname",
-    "name": "nickname", "status": "active", "description": "x", "code": "nickname", "base": ["Patient"],
-    "type": "string", "expression": f"Patient.extension('{URL}').value.ofType(string)",
+    "resourceType": "SearchParameter",
+    "id": "nickname",
+    "url": "https://node.example/fhir/SearchParameter/nickname",
+    "name": "nickname",
+    "status": "active",
+    "description": "x",
+    "code": "nickname",
+    "base": ["Patient"],
+    "type": "string",
+    "expression": f"Patient.extension('{URL}').value.ofType(string)",
 }
 ORDER = {
-    "resourceType": "MedicationRequest", "id": "r1", "status": "active", "intent": "order",
-    "contained": [{"resourceType": "Medication", "id": "m1", "status": "active",
-                   "code": {"coding": [{"system": "urn:drug", "code": "para"}], "text": "Thuốc"}}],
-    "subject": {"reference": "Patient/an"}, "medicationReference": {"reference": "#m1"},
+    "resourceType": "MedicationRequest",
+    "id": "r1",
+    "status": "active",
+    "intent": "order",
+    "contained": [
+        {
+            "resourceType": "Medication",
+            "id": "m1",
+            "status": "active",
+            "code": {"coding": [{"system": "urn:drug", "code": "para"}], "text": "Thuốc"},
+        }
+    ],
+    "subject": {"reference": "Patient/an"},
+    "medicationReference": {"reference": "#m1"},
 }
 
 
@@ -37,7 +54,15 @@ async def test_a_total_is_right_or_absent_and_only_an_estimate_may_be_a_floor(fh
     for _ in range(count):
         assert (await fhir.post("/Observation", json=OBSERVATION)).status_code == 201
     for which in ("Observation?code=x", "Observation?", "Observation?status=final", "?_type=Observation"):
-        for shape in ("", "&_count=2", "&_count=50", "&_sort=_id", "&_sort=_id&_count=2", "&_count=0", "&_summary=count"):
+        for shape in (
+            "",
+            "&_count=2",
+            "&_count=50",
+            "&_sort=_id",
+            "&_sort=_id&_count=2",
+            "&_count=0",
+            "&_summary=count",
+        ):
             for asked in ("", "accurate", "estimate", "none"):
                 said = await bundle(fhir, which + shape + (f"&_total={asked}" if asked else ""))
                 case = (which, shape, asked)
@@ -45,15 +70,21 @@ async def test_a_total_is_right_or_absent_and_only_an_estimate_may_be_a_floor(fh
                     assert "total" not in said, case
                 elif asked == "estimate":
                     assert said["total"] in ({count} if count == 3 else {3, count}), case
-                    hints = [one["resource"]["issue"][0]["severity"] for one in said.get("entry", ())
-                             if one["search"]["mode"] == "outcome"]
+                    hints = [
+                        one["resource"]["issue"][0]["severity"]
+                        for one in said.get("entry", ())
+                        if one["search"]["mode"] == "outcome"
+                    ]
                     assert hints == ([] if said["total"] == count else ["information"]), case
                 elif asked == "accurate" or shape in ("&_count=0", "&_summary=count"):
                     assert said["total"] == count, case
                 else:
                     assert said.get("total", count) == count, case
-    following = [link["url"] for link in (await bundle(fhir, "Observation?_count=2&_total=accurate"))["link"]
-                 if link["relation"] == "next"]
+    following = [
+        link["url"]
+        for link in (await bundle(fhir, "Observation?_count=2&_total=accurate"))["link"]
+        if link["relation"] == "next"
+    ]
     assert (await fhir.get(following[0])).json()["total"] == count
 
 
@@ -66,8 +97,11 @@ async def test_what_is_contained_is_answered_as_container_or_under_its_own_full_
     found = await bundle(fhir, "Medication?code=para&_contained=both&_containedType=contained")
     (entry,) = found["entry"]
     assert found["total"] == 1
-    assert entry == {"fullUrl": "http://localhost/fhir/MedicationRequest/r1#m1", "resource": ORDER["contained"][0],
-                     "search": {"mode": "match"}}
+    assert entry == {
+        "fullUrl": "http://localhost/fhir/MedicationRequest/r1#m1",
+        "resource": ORDER["contained"][0],
+        "search": {"mode": "match"},
+    }
     link = next(one["url"] for one in found["link"] if one["relation"] == "self")
     assert "_contained=both" in link and "_containedType=contained" in link
     for kind in ("container", "contained"):
@@ -113,7 +147,9 @@ async def test_metadata_names_own_parameters_when_they_are_ready_to_who_belongs_
         await connection.execute(
             "insert into reindex (tenant, id, url, code, definition, state, done, total) "
             "values (1, 'nickname', $1, 'nickname', $2, 'building', 3, 5)",
-            PARAMETER["url"], reindex.custom.to_json(reindex.custom.definition_of(PARAMETER)))
+            PARAMETER["url"],
+            reindex.custom.to_json(reindex.custom.definition_of(PARAMETER)),
+        )
     await reindex.refresh(store, store.tenants[1])
     assert "nickname" not in _codes((await fhir.get("/metadata")).json())
     await reindex.run(store, Taken(1, 1, reindex.KIND, {"id": "nickname"}, 1, 5), settle_seconds=0)
@@ -121,7 +157,10 @@ async def test_metadata_names_own_parameters_when_they_are_ready_to_who_belongs_
     assert "nickname" not in _codes((await fhir.get("/metadata")).json(), "Observation")
     stranger = await client_of("system", 2)
     unknown = {"authorization": "Bearer lm_unknown"}
-    for answer in (await stranger.get("/metadata"), await fhir.get("/metadata", headers=unknown),
-                   await fhir.get("/metadata", headers={"authorization": ""})):
+    for answer in (
+        await stranger.get("/metadata"),
+        await fhir.get("/metadata", headers=unknown),
+        await fhir.get("/metadata", headers={"authorization": ""}),
+    ):
         assert answer.status_code == 200
         assert "nickname" not in _codes(answer.json()) and "name" in _codes(answer.json())

@@ -13,7 +13,8 @@ from typing import Any
 
 import asyncpg
 import pytest
-from two_tenants import READS, SECRET, WRITES, Side, two_sides
+from tenant_asks import READS, SECRET, WRITES
+from two_tenants import Side, two_sides
 
 from lienmach.record import access, snapshot
 
@@ -27,9 +28,14 @@ async def sides(database: Any, tmp_path: Path) -> AsyncIterator[tuple[Side, Side
 async def test_the_full_tenant_itself_does_see_all_of_it(sides: tuple[Side, Side]) -> None:
     """Else the comparisons below would compare nothing with nothing."""
     _, full = sides
-    for path, total in ((f"/Patient?name={SECRET}", 2), ("/Patient?_list=watched", 2), ("/Patient?_has:Observation:patient:code=bp", 2),
-                        (f"/Observation?subject.name={SECRET}", 2), ("/Patient/only/Observation", 1),
-                        (f"/Patient?nick={SECRET}", 2)):
+    for path, total in (
+        (f"/Patient?name={SECRET}", 2),
+        ("/Patient?_list=watched", 2),
+        ("/Patient?_has:Observation:patient:code=bp", 2),
+        (f"/Observation?subject.name={SECRET}", 2),
+        ("/Patient/only/Observation", 1),
+        (f"/Patient?nick={SECRET}", 2),
+    ):
         answer = await full.one.get(path)
         assert answer.status_code == 200 and answer.json()["total"] == total, f"{path}: {answer.text[:200]}"
 
@@ -72,7 +78,7 @@ def _without_predicates(sql: str) -> str:
 
 
 async def test_with_the_predicates_removed_row_level_security_still_gives_nothing(
-    sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch, database: Any,
+    sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch, database: Any
 ) -> None:
     """`visible` says yes to everything, no statement names the tenant: the same answers as before."""
     empty, full = sides
@@ -110,16 +116,21 @@ async def test_every_table_with_a_tenant_has_row_level_security(sides: tuple[Sid
     _, full = sides
     rows = await full.store.pool.fetch(
         "select c.relname, c.relrowsecurity from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant' "
-        "where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace and c.relname <> 'tenant'")
+        "where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace and c.relname <> 'tenant'"
+    )
     assert len(rows) > 12
     assert [row["relname"] for row in rows if not row["relrowsecurity"]] == []
 
 
 async def test_the_application_role_sees_and_writes_nothing_of_another_tenant(sides: tuple[Side, Side]) -> None:
     _, full = sides
-    tables = [row[0] for row in await full.store.pool.fetch(
-        "select table_name from information_schema.columns where table_schema = 'public' and column_name = 'tenant' "
-        "and table_name <> 'tenant' order by 1")]
+    tables = [
+        row[0]
+        for row in await full.store.pool.fetch(
+            "select table_name from information_schema.columns where table_schema = 'public' and column_name = 'tenant' "
+            "and table_name <> 'tenant' order by 1"
+        )
+    ]
     checked = 0
     async with full.store.pool.acquire() as connection:
         for table in tables:
@@ -129,7 +140,10 @@ async def test_the_application_role_sees_and_writes_nothing_of_another_tenant(si
                 await connection.execute("set local lienmach.tenant = '2'")
                 assert await connection.fetchval(f"select count(*) from {table} where tenant <> 2") == 0, table
                 assert await connection.fetchval(f"select count(*) from {table} where tenant = 1") == 0, table
-            for change in (f"update {table} set tenant = tenant where tenant = 1", f"delete from {table} where tenant = 1"):
+            for change in (
+                f"update {table} set tenant = tenant where tenant = 1",
+                f"delete from {table} where tenant = 1",
+            ):
                 try:
                     async with connection.transaction():
                         await connection.execute("set local lienmach.tenant = '2'")
@@ -145,8 +159,13 @@ async def test_the_application_role_sees_and_writes_nothing_of_another_tenant(si
             async with connection.transaction():
                 await connection.execute("set local lienmach.tenant = '2'")
                 await connection.execute("insert into post (tenant, bucket, term, d1, rid) values (1, 0, 1, now(), 1)")
-        for forbidden in ("update version set body = ''", "delete from version", "truncate version",
-                          "alter table version disable row level security", "set role lienmach_owner"):
+        for forbidden in (
+            "update version set body = ''",
+            "delete from version",
+            "truncate version",
+            "alter table version disable row level security",
+            "set role lienmach_owner",
+        ):
             with pytest.raises(asyncpg.PostgresError):
                 async with connection.transaction():
                     await connection.execute("set local lienmach.tenant = '2'")

@@ -13,15 +13,27 @@ def _bundle(*entries, kind="transaction"):
 
 
 def _post(resource, url=URN, **request):
-    return {"fullUrl": url, "resource": resource, "request": {"method": "POST", "url": resource["resourceType"], **request}}
+    return {
+        "fullUrl": url,
+        "resource": resource,
+        "request": {"method": "POST", "url": resource["resourceType"], **request},
+    }
 
 
 PATIENT = {"resourceType": "Patient", "name": [{"text": "Thử"}]}
 
 
 def _observation(reference):
-    return {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "subject": {"reference": reference},
-            "text": {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><a href="{reference}">p</a></div>'}}
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "x"},
+        "subject": {"reference": reference},
+        "text": {
+            "status": "generated",
+            "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><a href="{reference}">p</a></div>',
+        },
+    }
 
 
 async def test_links_between_entries_point_to_the_ids_given(fhir):
@@ -45,7 +57,9 @@ async def test_one_bad_entry_stops_all_of_them(fhir):
 async def test_a_link_to_no_entry_is_refused(fhir):
     answer = await fhir.post("/", json=_bundle(_post(_observation(URN), URN2)))
     assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (
-        400, ["Bundle.entry[0].resource.subject.reference"])
+        400,
+        ["Bundle.entry[0].resource.subject.reference"],
+    )
 
 
 async def test_conditional_references_find_what_the_bundle_itself_stores(fhir):
@@ -75,7 +89,8 @@ async def test_deletes_come_first_and_reads_last(fhir):
     bundle = _bundle(
         {"request": {"method": "GET", "url": "Patient/b"}},
         {"resource": {**PATIENT, "id": "b"}, "request": {"method": "PUT", "url": "Patient/b"}},
-        {"request": {"method": "DELETE", "url": "Patient/a"}})
+        {"request": {"method": "DELETE", "url": "Patient/a"}},
+    )
     answer = await fhir.post("/", json=bundle)
     assert answer.status_code == 200, answer.text
     entries = answer.json()["entry"]
@@ -99,9 +114,15 @@ async def test_if_none_exist_in_a_bundle_reuses_the_match(fhir):
 
 
 async def test_each_entry_of_a_batch_stands_for_itself(fhir):
-    answer = await fhir.post("/", json=_bundle(
-        _post(PATIENT), _post({"resourceType": "Patient", "shoe": 1}, URN2),
-        {"request": {"method": "GET", "url": "Patient/none"}}, kind="batch"))
+    answer = await fhir.post(
+        "/",
+        json=_bundle(
+            _post(PATIENT),
+            _post({"resourceType": "Patient", "shoe": 1}, URN2),
+            {"request": {"method": "GET", "url": "Patient/none"}},
+            kind="batch",
+        ),
+    )
     assert answer.status_code == 200
     statuses = [entry["response"]["status"][:3] for entry in answer.json()["entry"]]
     assert statuses == ["201", "422", "404"]
@@ -109,6 +130,8 @@ async def test_each_entry_of_a_batch_stands_for_itself(fhir):
 
 @pytest.mark.parametrize("count, status", [(5000, 200), (5001, 413)])
 async def test_a_bundle_has_at_most_five_thousand_entries(fhir, count, status):
-    entries = [{"resource": {"resourceType": "Basic", "code": {"text": "x"}}, "request": {"method": "POST", "url": "Basic"}}
-               for _ in range(count)]
+    entries = [
+        {"resource": {"resourceType": "Basic", "code": {"text": "x"}}, "request": {"method": "POST", "url": "Basic"}}
+        for _ in range(count)
+    ]
     assert (await fhir.post("/", json=_bundle(*entries))).status_code == status

@@ -27,8 +27,16 @@ from tests.web.client import PASSWORD, add_user
 
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = Path(postgres.__file__).parents[2] / "node_modules/axe-core/axe.min.js"
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 DESK = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
@@ -65,8 +73,11 @@ async def _add_users(home: Path) -> None:
 def _send(node: Node, body: dict[str, Any], method: str = "POST", path: str = "") -> None:
     token = node.command("token", "--role", "system").stdout.strip()
     request = urllib.request.Request(
-        f"http://{node.address}/fhir/{path}", json.dumps(body).encode(), method=method,
-        headers={"authorization": f"Bearer {token}", "content-type": "application/fhir+json"})
+        f"http://{node.address}/fhir/{path}",
+        json.dumps(body).encode(),
+        method=method,
+        headers={"authorization": f"Bearer {token}", "content-type": "application/fhir+json"},
+    )
     with urllib.request.urlopen(request, timeout=30) as answer:
         assert answer.status in (200, 201), answer.read()
 
@@ -130,7 +141,9 @@ def at(chromium: Browser, node: Node, request: pytest.FixtureRequest) -> Iterato
         desk = Desk(context.new_page(), f"http://{node.address}")
         desk.page.set_default_timeout(10_000)
         desk.page.on("pageerror", lambda error: desk.complaints.append(str(error)))
-        desk.page.on("console", lambda message: desk.complaints.append(message.text) if message.type == "error" else None)
+        desk.page.on(
+            "console", lambda message: desk.complaints.append(message.text) if message.type == "error" else None
+        )
         desk.page.on("requestfinished", lambda one: desk.requests.append(_measure(one)))
         opened.append(desk)
         if login:

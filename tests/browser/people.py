@@ -22,16 +22,29 @@ def bundle() -> dict[str, Any]:
         {"resourceType": "Organization", "id": "tram", "name": "Trạm y tế xã Mẫu"},
         *_life(),
     ]
-    return {"resourceType": "Bundle", "type": "transaction", "entry": [
-        {"resource": one, "request": {"method": "PUT", "url": f"{one['resourceType']}/{one['id']}"}} for one in resources]}
+    return {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [
+            {"resource": one, "request": {"method": "PUT", "url": f"{one['resourceType']}/{one['id']}"}}
+            for one in resources
+        ],
+    }
 
 
 def _person(key: str, name: str, birth: str, number: str) -> dict[str, Any]:
-    return {"resourceType": "Patient", "id": key, "meta": TEST, "active": True, "name": [{"text": name}],
-            "gender": "female" if "Thị" in name else "male", "birthDate": birth,
-            "identifier": [{"system": "https://lienmach.org/sid/cccd", "value": number}],
-            "telecom": [{"system": "phone", "value": "0000123456"}],
-            "address": [{"text": "Thôn Mẫu, Xã Mẫu, Tỉnh Mẫu"}]}
+    return {
+        "resourceType": "Patient",
+        "id": key,
+        "meta": TEST,
+        "active": True,
+        "name": [{"text": name}],
+        "gender": "female" if "Thị" in name else "male",
+        "birthDate": birth,
+        "identifier": [{"system": "https://lienmach.org/sid/cccd", "value": number}],
+        "telecom": [{"system": "phone", "value": "0000123456"}],
+        "address": [{"text": "Thôn Mẫu, Xã Mẫu, Tỉnh Mẫu"}],
+    }
 
 
 def _life() -> list[dict[str, Any]]:
@@ -41,25 +54,78 @@ def _life() -> list[dict[str, Any]]:
         visit, at = f"kham-{year}", f"{year}-05-06T08:30:00+07:00"
         encounter = {"reference": f"Encounter/{visit}"}
         found += [
-            {"resourceType": "Encounter", "id": visit, "status": "finished", "class": {"code": "AMB"}, "subject": subject,
-             "type": [{"text": "Khám định kỳ"}], "period": {"start": at},
-             "serviceProvider": {"reference": "Organization/tram"}},
-            {"resourceType": "Observation", "id": f"can-{year}", "status": "final", "subject": subject,
-             "encounter": encounter, "code": {"text": "Cân nặng"}, "effectiveDateTime": at,
-             "valueQuantity": {"value": 60 + year % 7, "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"}},
-            {"resourceType": "MedicationRequest", "id": f"thuoc-{year}", "status": "completed", "intent": "order",
-             "subject": subject, "encounter": encounter, "authoredOn": at,
-             "medicationCodeableConcept": {"text": "Amlodipin 5 mg"}, "dosageInstruction": [{"text": "Sáng 1 viên"}]},
+            {
+                "resourceType": "Encounter",
+                "id": visit,
+                "status": "finished",
+                "class": {"code": "AMB"},
+                "subject": subject,
+                "type": [{"text": "Khám định kỳ"}],
+                "period": {"start": at},
+                "serviceProvider": {"reference": "Organization/tram"},
+            },
+            {
+                "resourceType": "Observation",
+                "id": f"can-{year}",
+                "status": "final",
+                "subject": subject,
+                "encounter": encounter,
+                "code": {"text": "Cân nặng"},
+                "effectiveDateTime": at,
+                "valueQuantity": {
+                    "value": 60 + year % 7,
+                    "unit": "kg",
+                    "system": "http://unitsofmeasure.org",
+                    "code": "kg",
+                },
+            },
+            {
+                "resourceType": "MedicationRequest",
+                "id": f"thuoc-{year}",
+                "status": "completed",
+                "intent": "order",
+                "subject": subject,
+                "encounter": encounter,
+                "authoredOn": at,
+                "medicationCodeableConcept": {"text": "Amlodipin 5 mg"},
+                "dosageInstruction": [{"text": "Sáng 1 viên"}],
+            },
         ]
     return [
         *found,
-        {"resourceType": "Condition", "id": "tha", "subject": subject, "onsetDateTime": "2010-05-06",
-         "clinicalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]},
-         "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": "I10", "display": "Tăng huyết áp"}]}},
-        {"resourceType": "Immunization", "id": "cum", "status": "completed", "patient": subject,
-         "vaccineCode": {"text": "Cúm mùa"}, "occurrenceDateTime": "2023-10-01"},
-        {"resourceType": "Procedure", "id": "tt", "status": "completed", "subject": subject,
-         "code": {"text": "Điện tâm đồ"}, "performedDateTime": "2022-03-04"},
-        {"resourceType": "AllergyIntolerance", "id": "du", "patient": subject, "criticality": "high",
-         "code": {"text": "Penicillin"}},
+        {
+            "resourceType": "Condition",
+            "id": "tha",
+            "subject": subject,
+            "onsetDateTime": "2010-05-06",
+            "clinicalStatus": {
+                "coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]
+            },
+            "code": {
+                "coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": "I10", "display": "Tăng huyết áp"}]
+            },
+        },
+        {
+            "resourceType": "Immunization",
+            "id": "cum",
+            "status": "completed",
+            "patient": subject,
+            "vaccineCode": {"text": "Cúm mùa"},
+            "occurrenceDateTime": "2023-10-01",
+        },
+        {
+            "resourceType": "Procedure",
+            "id": "tt",
+            "status": "completed",
+            "subject": subject,
+            "code": {"text": "Điện tâm đồ"},
+            "performedDateTime": "2022-03-04",
+        },
+        {
+            "resourceType": "AllergyIntolerance",
+            "id": "du",
+            "patient": subject,
+            "criticality": "high",
+            "code": {"text": "Penicillin"},
+        },
     ]

@@ -13,9 +13,15 @@ from tests.browser.people import DUONG
 Sit = Callable[..., Desk]
 PERSON = f"/registration/patients/{DUONG}"
 PAGES = {
-    "first page": "/", "find": "/registration/patients", "new": "/registration/patients/new", "timeline": PERSON,
-    "card": f"{PERSON}/entries/Observation/can-2025", "person": f"{PERSON}/entries/Patient/{DUONG}",
-    "versions": f"{PERSON}/entries/Patient/{DUONG}/versions", "access": f"{PERSON}/access", "password": "/password",
+    "first page": "/",
+    "find": "/registration/patients",
+    "new": "/registration/patients/new",
+    "timeline": PERSON,
+    "card": f"{PERSON}/entries/Observation/can-2025",
+    "person": f"{PERSON}/entries/Patient/{DUONG}",
+    "versions": f"{PERSON}/entries/Patient/{DUONG}/versions",
+    "access": f"{PERSON}/access",
+    "password": "/password",
     "not found": "/registration/patients/nobody",
 }
 WEIGHT_BYTES_MAX = 150_000
@@ -63,7 +69,9 @@ def test_every_page_is_light_and_loads_nothing_from_outside(at: Sit) -> None:
         fresh.go(path)
         fresh.page.wait_for_load_state("networkidle")
         weight = sum(size for _, _, size in fresh.requests)
-        assert weight < WEIGHT_BYTES_MAX, f"{name} weighs {weight:,} bytes: {sorted(fresh.requests, key=lambda r: -r[2])[:5]}"
+        assert weight < WEIGHT_BYTES_MAX, (
+            f"{name} weighs {weight:,} bytes: {sorted(fresh.requests, key=lambda r: -r[2])[:5]}"
+        )
         hosts = {urlsplit(url).netloc for url, _, _ in fresh.requests}
         assert hosts == {urlsplit(fresh.base).netloc}, name
 
@@ -73,8 +81,11 @@ def test_targets_are_large_enough_for_a_thumb(at: Sit) -> None:
     small = []
     for name, path in PAGES.items():
         desk.go(path)
-        small += [f"{name}: {one}" for one in desk.page.evaluate("""[...document.querySelectorAll(
+        small += [
+            f"{name}: {one}"
+            for one in desk.page.evaluate("""[...document.querySelectorAll(
             'button, .btn, .bar a, .tabs a, .line a, .hit, select, input:not([type=hidden]):not([type=radio]):not(.off)')]
             .filter(one => one.offsetParent && one.getBoundingClientRect().height < 43.5)
-            .map(one => one.outerHTML.slice(0, 80))""")]
+            .map(one => one.outerHTML.slice(0, 80))""")
+        ]
     assert not small, "\n".join(small)

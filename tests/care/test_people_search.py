@@ -28,24 +28,32 @@ def asked(text):
     return found
 
 
-@pytest.mark.parametrize(("text", "branches"), [
-    ("nguyễn  văn ân", {("words", "nguyen van an"), ("outer", "nguyen an")}),
-    ("văn Ân", {("spelled", "văn ân"), ("words", "van an"), ("outer", "van an")}),
-    ("An", {("words", "an"), ("initials", "an")}),
-    ("nva", {("words", "nva"), ("initials", "nva")}),
-    ("nva 1958", {("word-year", "nva|1958"), ("initials-year", "nva|1958")}),
-    ("1958 an", {("word-year", "an|1958"), ("initials-year", "an|1958")}),
-    ("nguyen an 1958", {("word-year", "nguyen|1958", "an|1958")}),
-    ("079200000001", {("number", "079200000001")}),
-    ("079 200 000 001", {("number", "079200000001")}),
-    ("0001", {("number", "0001"), ("end", "0001")}),
-    ("0912 345 678", {("number", "0912345678"), ("phone", "0912345678")}),
-    ("+84 912 345 678", {("number", "+84912345678"), ("phone", "0912345678")}),
-    ("gd4 79 0123456789", {("number", "GD4790123456789"), ("words", "gd4 79 0123456789"), ("outer", "gd4 0123456789")}),
-    ("01021958", {("number", "01021958"), ("born", "1958-02-01", "1958-02-02")}),
-    ("1/2/58", {("born", "1958-02-01", "1958-02-02")}),
-    ("", set()), ("  ", set()), ("\x00", set()),
-])
+@pytest.mark.parametrize(
+    ("text", "branches"),
+    [
+        ("nguyễn  văn ân", {("words", "nguyen van an"), ("outer", "nguyen an")}),
+        ("văn Ân", {("spelled", "văn ân"), ("words", "van an"), ("outer", "van an")}),
+        ("An", {("words", "an"), ("initials", "an")}),
+        ("nva", {("words", "nva"), ("initials", "nva")}),
+        ("nva 1958", {("word-year", "nva|1958"), ("initials-year", "nva|1958")}),
+        ("1958 an", {("word-year", "an|1958"), ("initials-year", "an|1958")}),
+        ("nguyen an 1958", {("word-year", "nguyen|1958", "an|1958")}),
+        ("079200000001", {("number", "079200000001")}),
+        ("079 200 000 001", {("number", "079200000001")}),
+        ("0001", {("number", "0001"), ("end", "0001")}),
+        ("0912 345 678", {("number", "0912345678"), ("phone", "0912345678")}),
+        ("+84 912 345 678", {("number", "+84912345678"), ("phone", "0912345678")}),
+        (
+            "gd4 79 0123456789",
+            {("number", "GD4790123456789"), ("words", "gd4 79 0123456789"), ("outer", "gd4 0123456789")},
+        ),
+        ("01021958", {("number", "01021958"), ("born", "1958-02-01", "1958-02-02")}),
+        ("1/2/58", {("born", "1958-02-01", "1958-02-02")}),
+        ("", set()),
+        ("  ", set()),
+        ("\x00", set()),
+    ],
+)
 def test_a_typed_text_is_understood(text, branches):
     assert asked(text) == branches
 
@@ -72,7 +80,9 @@ def test_a_mangled_scan_says_so_and_what_could_be_saved():
     assert damaged.branches == [people.Term("number", "079200000001", "number", 0)]
     assert read("GĐ790|é|â|1|x").hint == "scan-mangled"
     assert read(CARD.encode().decode("latin-1")).hint == "scan-restored"
-    assert all(hint in people_search.HINTS for hint in ("scan-mangled", "scan-restored", "scan-number-only", "too-long"))
+    assert all(
+        hint in people_search.HINTS for hint in ("scan-mangled", "scan-restored", "scan-number-only", "too-long")
+    )
 
 
 def test_a_text_beyond_the_limit_asks_for_nothing():
@@ -80,6 +90,11 @@ def test_a_text_beyond_the_limit_asks_for_nothing():
     assert read("a" * 200).branches
 
 
-@given(st.one_of(st.text(), st.lists(st.sampled_from(["nguyễn", "1958", "1/2/58", "0912", "||", "%", "_", "'", "٣", "ß"])).map(" ".join)))
+@given(
+    st.one_of(
+        st.text(),
+        st.lists(st.sampled_from(["nguyễn", "1958", "1/2/58", "0912", "||", "%", "_", "'", "٣", "ß"])).map(" ".join),
+    )
+)
 def test_any_text_is_understood_or_ignored(text):
     read(text)

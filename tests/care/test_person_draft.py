@@ -9,9 +9,20 @@ from lienmach.standards.fhir import definitions, validate
 from lienmach.standards.vietnam import qr
 
 FULL = PersonDraft(
-    name="  NGUYỄN  VĂN THỬ ", birth="1958-02-01", sex="male", citizen_number="079 058 000 001", old_number="012345678",
-    insurance_number="gd4 79 0123456789", social_number="0123456789", passport="C1234567", phone="0000 123 456",
-    address_line="Số 1", commune_code="00004", ethnic_code="02", demo=True)
+    name="  NGUYỄN  VĂN THỬ ",
+    birth="1958-02-01",
+    sex="male",
+    citizen_number="079 058 000 001",
+    old_number="012345678",
+    insurance_number="gd4 79 0123456789",
+    social_number="0123456789",
+    passport="C1234567",
+    phone="0000 123 456",
+    address_line="Số 1",
+    commune_code="00004",
+    ethnic_code="02",
+    demo=True,
+)
 
 
 def test_a_full_draft_becomes_a_valid_patient():
@@ -19,7 +30,12 @@ def test_a_full_draft_becomes_a_valid_patient():
     assert validate.validate(definitions.load(), made) == []
     assert made["name"] == [{"use": "official", "text": "NGUYỄN VĂN THỬ", "family": "NGUYỄN", "given": ["VĂN THỬ"]}]
     assert [one["value"] for one in made["identifier"]] == [
-        "079058000001", "012345678", "GD4790123456789", "0123456789", "C1234567"]
+        "079058000001",
+        "012345678",
+        "GD4790123456789",
+        "0123456789",
+        "C1234567",
+    ]
     assert (made["address"][0]["city"], made["address"][0]["state"]) == ("Phường Ba Đình", "Hà Nội")
     assert made["address"][0]["text"] == "Số 1, Phường Ba Đình, Hà Nội"
     assert made["meta"]["security"][0]["code"] == "HTEST"
@@ -30,14 +46,25 @@ def test_an_empty_draft_names_what_is_missing_and_a_name_with_an_unknown_sex_is_
     assert person_draft.missing(PersonDraft(name="Ân", sex="unknown")) == []
     assert [one.code for one in person_draft.missing(PersonDraft(name="Ân 2", sex="male"))] == ["name-missing"]
     assert person_draft.build(PersonDraft(name="Ân", sex="unknown")) == {
-        "resourceType": "Patient", "active": True, "name": [{"use": "official", "text": "Ân", "given": ["Ân"]}],
-        "gender": "unknown"}
+        "resourceType": "Patient",
+        "active": True,
+        "name": [{"use": "official", "text": "Ân", "given": ["Ân"]}],
+        "gender": "unknown",
+    }
 
 
-@pytest.mark.parametrize(("change", "code"), [
-    ({"sex": "female"}, "sex-differs"), ({"birth": "1959"}, "birth-year-differs"), ({"phone": "12"}, "phone-shape"),
-    ({"old_number": "12"}, "old-card-shape"), ({"social_number": "12"}, "social-number-shape"),
-    ({"birth": "2958-01-01"}, "birth-ahead"), ({"insurance_number": "GD2790123456789"}, "card-level-unusual")])
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"sex": "female"}, "sex-differs"),
+        ({"birth": "1959"}, "birth-year-differs"),
+        ({"phone": "12"}, "phone-shape"),
+        ({"old_number": "12"}, "old-card-shape"),
+        ({"social_number": "12"}, "social-number-shape"),
+        ({"birth": "2958-01-01"}, "birth-ahead"),
+        ({"insurance_number": "GD2790123456789"}, "card-level-unusual"),
+    ],
+)
 def test_what_does_not_fit_is_remarked(change, code):
     assert person_draft.check(FULL, on=date(2026, 11, 21)) == []
     assert code in [one.code for one in person_draft.check(replace(FULL, **change), on=date(2026, 11, 21))]
@@ -54,17 +81,32 @@ def test_a_scan_fills_a_draft_and_an_old_address_stays_text():
 def test_the_banner_is_never_blank():
     one = banner.build({"resourceType": "Patient", "id": "a"}, today=date(2026, 11, 21), allergies=[])
     assert (one.name, one.sex, one.birth, one.address, one.phone) == (
-        "(Chưa có tên)", "Chưa rõ", "Chưa rõ", "Chưa rõ", "Chưa rõ")
+        "(Chưa có tên)",
+        "Chưa rõ",
+        "Chưa rõ",
+        "Chưa rõ",
+        "Chưa rõ",
+    )
     assert (one.allergies, one.allergies_word, one.insurance, one.weight) == (
-        (), "Chưa hỏi", "Chưa có thẻ BHYT", "Chưa cân")
+        (),
+        "Chưa hỏi",
+        "Chưa có thẻ BHYT",
+        "Chưa cân",
+    )
 
 
 def test_the_banner_says_who_it_is():
     made = {**person_draft.build(FULL), "id": "a"}
-    one = banner.build(made, today=date(2026, 11, 21), allergies=[
-        {"code": {"text": "Tôm"}}, {"code": {"text": "Penicilin"}, "criticality": "high"},
-        {"code": {"text": "Cũ"}, "clinicalStatus": {"coding": [{"code": "resolved"}]}}],
-        weight={"valueQuantity": {"value": 53.5, "unit": "kg"}, "effectiveDateTime": "2026-11-20T08:00:00+07:00"})
+    one = banner.build(
+        made,
+        today=date(2026, 11, 21),
+        allergies=[
+            {"code": {"text": "Tôm"}},
+            {"code": {"text": "Penicilin"}, "criticality": "high"},
+            {"code": {"text": "Cũ"}, "clinicalStatus": {"coding": [{"code": "resolved"}]}},
+        ],
+        weight={"valueQuantity": {"value": 53.5, "unit": "kg"}, "effectiveDateTime": "2026-11-20T08:00:00+07:00"},
+    )
     assert (one.name, one.sex, one.birth, one.age) == ("NGUYỄN VĂN THỬ", "Nam", "01/02/1958", "68 tuổi")
     assert one.numbers[0] == ("Số định danh (CCCD)", "079058000001") and one.demo
     assert one.insurance == "GD 4 79 0123456789 (chưa kiểm tra)"
@@ -78,7 +120,11 @@ def test_a_role_that_may_not_see_allergies_is_not_told_that_nobody_asked():
 
 def test_the_banner_tells_asked_without_allergies_and_the_dead_and_the_merged():
     none_known = [{"code": {"coding": [{"code": "716186003"}]}}]
-    one = banner.build({"deceasedDateTime": "2020-01-05", "birthDate": "1950-01-06",
-                        "link": [{"type": "replaced-by"}]}, today=date(2026, 11, 21), allergies=none_known, en=True)
+    one = banner.build(
+        {"deceasedDateTime": "2020-01-05", "birthDate": "1950-01-06", "link": [{"type": "replaced-by"}]},
+        today=date(2026, 11, 21),
+        allergies=none_known,
+        en=True,
+    )
     assert one.allergies_word == "No known allergies"
     assert one.age == "69 years" and one.alerts == ("Deceased 05/01/2020", "Merged into another record")

@@ -24,13 +24,26 @@ def test_the_number_of_people_is_exact(groups):
     kinds = Counter(one["resourceType"] for one in everything(groups))
     assert kinds["Patient"] == PEOPLE
     assert 15 <= len(everything(groups)) / PEOPLE <= 30
-    assert {"Organization", "Practitioner", "Encounter", "Condition", "Observation", "MedicationRequest", "Immunization",
-            "RelatedPerson", "AllergyIntolerance", "Procedure", "Coverage", "DiagnosticReport"} <= set(kinds)
+    assert {
+        "Organization",
+        "Practitioner",
+        "Encounter",
+        "Condition",
+        "Observation",
+        "MedicationRequest",
+        "Immunization",
+        "RelatedPerson",
+        "AllergyIntolerance",
+        "Procedure",
+        "Coverage",
+        "DiagnosticReport",
+    } <= set(kinds)
 
 
 def test_a_seed_gives_the_same_bytes_and_another_seed_other_ones(groups):
     def written(some):
         return [fhir_json.dump(one) for one in everything(some)]
+
     assert written(groups) == written(cohort.generate(1, PEOPLE))
     assert not set(written(groups)) & set(written(cohort.generate(2, PEOPLE)))
 
@@ -78,7 +91,8 @@ def test_numbers_fit_the_people_and_can_reach_nobody(groups):
         numbers = {identity.kind_of_system(item["system"]).key: item["value"] for item in one["identifier"]}
         if "cccd" in numbers:
             assert not identity.check_citizen_number(
-                numbers["cccd"], sex=one["gender"], birth_year=int(one["birthDate"][:4]))
+                numbers["cccd"], sex=one["gender"], birth_year=int(one["birthDate"][:4])
+            )
             assert numbers["cccd"][6:8] == "99"
         if "bhyt" in numbers:
             assert not insurance_card.check(numbers["bhyt"], on=date(2026, 10, 31))
@@ -100,8 +114,10 @@ def test_names_hold_the_letters_that_break_other_programs(groups):
     full = " ".join(names.shown(one) for one in everything(groups) if one["resourceType"] == "Patient")
     assert set("đêôơưăâ") <= set(full.lower())
     assert not set("đêôơưăâ") & set(folding.fold(full))
-    families = Counter(word.split()[0].upper() for word in
-                       (names.shown(one) for one in everything(groups) if one["resourceType"] == "Patient"))
+    families = Counter(
+        word.split()[0].upper()
+        for word in (names.shown(one) for one in everything(groups) if one["resourceType"] == "Patient")
+    )
     assert families.most_common(1)[0][0] == "NGUYỄN"
 
 

@@ -52,4 +52,5 @@ async def test_a_demo_person_is_found_and_has_a_life(store, system):
 
 def _number(body):
     import json
+
     return json.loads(body)["identifier"][0]["value"]

@@ -18,8 +18,10 @@ def patient(resource_id: str | None = None, family: str = "Thử") -> dict[str, 
 def observation(subject: str, value: str = "62.50", resource_id: str | None = None) -> str:
     """As text, for its decimal keeps its zero and its spacing."""
     own = f'"id": "{resource_id}",' if resource_id else ""
-    return (f'{{"resourceType":"Observation", {own}\n "status":"final","code":{{"text":"Cân nặng"}},'
-            f'"subject":{{"reference":"{subject}"}},\n "valueQuantity":{{"value":{value}, "unit":"kg"}}}}')
+    return (
+        f'{{"resourceType":"Observation", {own}\n "status":"final","code":{{"text":"Cân nặng"}},'
+        f'"subject":{{"reference":"{subject}"}},\n "valueQuantity":{{"value":{value}, "unit":"kg"}}}}'
+    )
 
 
 def practitioner(number: str = "BS-1") -> dict[str, Any]:
@@ -34,7 +36,7 @@ def bundle(kind: str, entries: list[dict[str, Any]], **more: Any) -> bytes:
         text = json.dumps(entry)
         if resource is not None:
             body = resource if isinstance(resource, str) else json.dumps(resource, ensure_ascii=False)
-            text = (text[:-1] + ("," if entry else "") + f'"resource":{body}}}')
+            text = text[:-1] + ("," if entry else "") + f'"resource":{body}}}'
         texts.append(text)
     head = json.dumps({"resourceType": "Bundle", "type": kind, **more})[:-1]
     return (head + ',\n  "entry": [\n' + ",\n".join(texts) + "]}").encode()

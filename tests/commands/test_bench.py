@@ -28,20 +28,26 @@ def test_its_transaction_points_only_to_itself():
     assert len(names) == len(bundle["entry"]) == 5 * data.RESOURCES_A_PATIENT
     text = json.dumps(bundle)
     assert '"reference": "Patient/' not in text
-    assert all(f'"reference": "{entry["fullUrl"]}"' in text for entry in bundle["entry"]
-               if entry["resource"]["resourceType"] == "Patient")
+    assert all(
+        f'"reference": "{entry["fullUrl"]}"' in text
+        for entry in bundle["entry"]
+        if entry["resource"]["resourceType"] == "Patient"
+    )
 
 
-@pytest.mark.parametrize("answer", [
-    b"HTTP/1.1 201 Created\r\nContent-Length: 5\r\n\r\nhello",
-    b"HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n",
-])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 201 Created\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n",
+    ],
+)
 @pytest.mark.parametrize("piece", [1, 7, 1000])
 async def test_an_answer_is_read_in_whatever_pieces_it_comes(answer, piece):
     async def serve(reader, writer):
         while await reader.readuntil(b"\r\n\r\n"):
             for at in range(0, len(answer), piece):
-                writer.write(answer[at: at + piece])
+                writer.write(answer[at : at + piece])
                 await writer.drain()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)

@@ -19,6 +19,7 @@ from tests.commands.bundles import patient
 @pytest.fixture
 def command(settings, owner_url):
     """Run a command on this test's database, which has the tenant `main`."""
+
     async def add_tenant():
         owner = await asyncpg.connect(owner_url)
         try:

@@ -19,11 +19,13 @@ from tests.commands.bundles import observation, patient
 @pytest.fixture
 async def filled(store, system):
     """A patient with two versions, three observations (one spread over lines, one deleted), a Binary."""
-    items = [Item("x", "1", json.dumps(patient("p1")).encode(), "Patient", "p1"),
-             Item("x", "2", observation("Patient/p1", "62.50", "o1").encode(), "Observation", "o1"),
-             Item("x", "3", observation("Patient/p1", "1e2", "o2").encode(), "Observation", "o2"),
-             Item("x", "4", observation("Patient/p1", "1", "o3").encode(), "Observation", "o3"),
-             Item("x", "5", b'{"resourceType":"Binary","id":"b","contentType":"text/plain","data":"eA=="}', "Binary", "b")]
+    items = [
+        Item("x", "1", json.dumps(patient("p1")).encode(), "Patient", "p1"),
+        Item("x", "2", observation("Patient/p1", "62.50", "o1").encode(), "Observation", "o1"),
+        Item("x", "3", observation("Patient/p1", "1e2", "o2").encode(), "Observation", "o2"),
+        Item("x", "4", observation("Patient/p1", "1", "o3").encode(), "Observation", "o3"),
+        Item("x", "5", b'{"resourceType":"Binary","id":"b","contentType":"text/plain","data":"eA=="}', "Binary", "b"),
+    ]
     assert (await bulk.load(store, system, items)).refused == 0
     newer = json.dumps(patient("p1", "Mới"), ensure_ascii=False).encode()
     await store.run(system, lambda tx: write.update(tx, "Patient", "p1", newer))
@@ -41,8 +43,11 @@ async def export_to(store, actor, to, *, types=(), compress=False):
 
 async def current(store, actor):
     async with store.begin(actor) as tx:
-        rows = await tx.fetch("select v.body from resource r join version v on v.tenant = r.tenant and v.seq = r.seq "
-                              "where r.tenant = $1 and not r.deleted", tx.tenant.number)
+        rows = await tx.fetch(
+            "select v.body from resource r join version v on v.tenant = r.tenant and v.seq = r.seq "
+            "where r.tenant = $1 and not r.deleted",
+            tx.tenant.number,
+        )
         await tx.abandon()
     found = {}
     for row in rows:
@@ -55,7 +60,8 @@ async def current(store, actor):
 
 @pytest.mark.parametrize("name", ["folder", "all.ndjson", "all.ndjson.gz"])
 async def test_an_export_imports_into_an_empty_tenant_with_equal_counts_and_bodies(
-        filled, system, stranger, tmp_path, name):
+    filled, system, stranger, tmp_path, name
+):
     counted = await export_to(filled, system, tmp_path / name)
     assert counted == {"Patient": 1, "Observation": 2, "Binary": 1}
     files = import_reading.find_files([tmp_path / name])

@@ -32,11 +32,13 @@ async def owner(store, system, stranger, owner_url):
 @pytest.fixture
 def check(owner, store, pool):
     """The first fault of tenant 1, and what tenant 2 has to say: nothing, ever."""
+
     async def run():
         async with pool.acquire() as connection:
             rows, fault = await verify.follow(connection, store.tenants[1])
             assert (await verify.follow(connection, store.tenants[2]))[1] is None
         return rows, fault
+
     return run
 
 
@@ -45,16 +47,25 @@ async def test_an_untouched_chain_holds_with_its_audit_events(check):
 
 
 async def test_one_altered_byte_is_named(owner, check):
-    await owner.execute("update version set body = overlay(body placing '\\x59'::bytea from 20 for 1) "
-                        "where tenant = 1 and seq = 3")
+    await owner.execute(
+        "update version set body = overlay(body placing '\\x59'::bytea from 20 for 1) where tenant = 1 and seq = 3"
+    )
     _, fault = await check()
     assert (fault.seq, fault.text) == (3, "Row 3 (Patient/p3, version 1) was altered.")
 
 
-@pytest.mark.parametrize("change", [
-    "at = at + interval '1 ms'", "id = 'p9'", "version_id = 7", "salt = decode(repeat('00', 16), 'hex')",
-    "op = 'D'", "type = type + 1", "hash = decode(repeat('00', 32), 'hex')",
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "at = at + interval '1 ms'",
+        "id = 'p9'",
+        "version_id = 7",
+        "salt = decode(repeat('00', 16), 'hex')",
+        "op = 'D'",
+        "type = type + 1",
+        "hash = decode(repeat('00', 32), 'hex')",
+    ],
+)
 async def test_every_column_of_a_row_is_watched(owner, check, change):
     await owner.execute(f"update version set {change} where tenant = 1 and seq = 4")
     _, fault = await check()
@@ -80,14 +91,18 @@ async def swap(owner, one, other, columns="seq"):
     """Give two rows each other's place; the chain's hashes stay with the row or with the place."""
     async with owner.transaction():
         await owner.execute("update version set seq = -seq where tenant = 1 and seq in ($1, $2)", one, other)
-        await owner.execute("update version set seq = case when seq = -$1::bigint then $2 else $1 end "
-                            "where tenant = 1 and seq < 0", one, other)
+        await owner.execute(
+            "update version set seq = case when seq = -$1::bigint then $2 else $1 end where tenant = 1 and seq < 0",
+            one,
+            other,
+        )
 
 
 async def test_swapped_contents_of_two_rows_are_named_by_the_first(owner, check):
     await owner.execute(
         "update version v set body = o.body, id = o.id, salt = o.salt from version o "
-        "where v.tenant = 1 and o.tenant = 1 and (v.seq, o.seq) in ((3, 4), (4, 3))")
+        "where v.tenant = 1 and o.tenant = 1 and (v.seq, o.seq) in ((3, 4), (4, 3))"
+    )
     _, fault = await check()
     assert fault.seq == 3
 
@@ -124,10 +139,13 @@ async def test_a_directory_that_points_at_an_older_version_is_named(owner, check
     assert "Patient/p2" in fault.text
 
 
-@pytest.mark.parametrize("sql", [
-    "update resource set deleted = true where tenant = 1 and id = 'p3'",
-    "delete from resource where tenant = 1 and id = 'p3'",
-])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "update resource set deleted = true where tenant = 1 and id = 'p3'",
+        "delete from resource where tenant = 1 and id = 'p3'",
+    ],
+)
 async def test_a_resource_that_the_directory_hides_is_named(owner, check, sql):
     await owner.execute(sql)
     _, fault = await check()
@@ -135,9 +153,7 @@ async def test_a_resource_that_the_directory_hides_is_named(owner, check, sql):
     assert "Patient/p3" in fault.text
 
 
-@pytest.mark.parametrize("sql", [
-    "delete from ix where tenant = 1 and rid = 3",
-])
+@pytest.mark.parametrize("sql", ["delete from ix where tenant = 1 and rid = 3"])
 async def test_a_lost_search_index_is_not_the_chains_matter(owner, check, sql):
     await owner.execute(sql)
     assert (await check())[1] is None

@@ -25,13 +25,25 @@ async def test_cancelled_requests_leave_no_connection_no_snapshot_and_no_half_wr
     door.store = store
     token = await tokens.issue(store.pool, 1, role_names=["system"], user="hasty", now=clock.now())
     acked: list[dict[str, Any]] = []
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://localhost/fhir", timeout=60,
-                                 headers={"authorization": f"Bearer {token}"}) as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(door),
+        base_url="http://localhost/fhir",
+        timeout=60,
+        headers={"authorization": f"Bearer {token}"},
+    ) as client:
 
         def bundle(mark: str) -> dict[str, Any]:
-            return {"resourceType": "Bundle", "type": "transaction", "entry": [
-                {"resource": {"resourceType": "Basic", "code": {"text": mark}}, "request": {"method": "POST", "url": "Basic"}}
-                for _ in range(2)]}
+            return {
+                "resourceType": "Bundle",
+                "type": "transaction",
+                "entry": [
+                    {
+                        "resource": {"resourceType": "Basic", "code": {"text": mark}},
+                        "request": {"method": "POST", "url": "Basic"},
+                    }
+                    for _ in range(2)
+                ],
+            }
 
         async def ask(number: int) -> None:
             kind = lots.choice(("create", "search", "transaction", "once", "read", "put"))
@@ -43,12 +55,21 @@ async def test_cancelled_requests_leave_no_connection_no_snapshot_and_no_half_wr
             elif kind == "transaction":
                 await client.post("", json=bundle(f"t{number}"))
             elif kind == "once":
-                await client.post("/Organization", json={"resourceType": "Organization", "name": "x", "identifier": [
-                    {"system": "http://x", "value": "1"}]}, headers={"if-none-exist": "identifier=http://x|1"})
+                await client.post(
+                    "/Organization",
+                    json={
+                        "resourceType": "Organization",
+                        "name": "x",
+                        "identifier": [{"system": "http://x", "value": "1"}],
+                    },
+                    headers={"if-none-exist": "identifier=http://x|1"},
+                )
             elif kind == "read" and acked:
                 await client.get(f"/Patient/{lots.choice(acked)['id']}")
             else:
-                await client.put("/Patient/p", json={"resourceType": "Patient", "id": "p", "name": [{"text": str(number)}]})
+                await client.put(
+                    "/Patient/p", json={"resourceType": "Patient", "id": "p", "name": [{"text": str(number)}]}
+                )
 
         for start in range(0, 400, 40):
             tasks = [asyncio.create_task(ask(number)) for number in range(start, start + 40)]

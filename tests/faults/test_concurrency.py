@@ -35,8 +35,14 @@ async def doors(store: Store, store_url: str, settings: Any) -> AsyncIterator[li
         door = routes.FhirDoor()
         door.store = one
         token = await tokens.issue(one.pool, 1, role_names=["system"], user="many", now=clock.now())
-        clients.append(httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://localhost/fhir",
-                                         timeout=120, headers={"authorization": f"Bearer {token}"}))
+        clients.append(
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(door),
+                base_url="http://localhost/fhir",
+                timeout=120,
+                headers={"authorization": f"Bearer {token}"},
+            )
+        )
     yield clients
     for client in clients:
         await client.aclose()
@@ -61,40 +67,67 @@ def _patient(**more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("used", [1, 2], ids=["one store", "two stores"])
-async def test_of_a_hundred_conditional_creates_exactly_one_wins(doors: list[httpx.AsyncClient], store: Store,
-                                                                 used: int) -> None:
-    answers = await asyncio.gather(*(
-        doors[number % used].post("/Patient", json=_patient(), headers={"if-none-exist": f"identifier={SYSTEM}|1"})
-        for number in range(100)))
+async def test_of_a_hundred_conditional_creates_exactly_one_wins(
+    doors: list[httpx.AsyncClient], store: Store, used: int
+) -> None:
+    answers = await asyncio.gather(
+        *(
+            doors[number % used].post("/Patient", json=_patient(), headers={"if-none-exist": f"identifier={SYSTEM}|1"})
+            for number in range(100)
+        )
+    )
     assert Counter(one.status_code for one in answers) == {201: 1, 200: 99}
     assert len({one.json()["id"] for one in answers}) == 1
     assert (await doors[0].get(f"/Patient?identifier={SYSTEM}|1&_summary=count")).json()["total"] == 1
     assert await _fault(store) == ""
 
 
-async def test_conditional_creates_in_transactions_make_one_person_and_link_to_it(doors: list[httpx.AsyncClient],
-                                                                                  store: Store) -> None:
+async def test_conditional_creates_in_transactions_make_one_person_and_link_to_it(
+    doors: list[httpx.AsyncClient], store: Store
+) -> None:
     link = "urn:uuid:8f2f2c2e-6f0d-4a4c-9a52-0a8f0d3a6d11"
-    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [
-        {"fullUrl": link, "resource": _patient(), "request": {
-            "method": "POST", "url": "Patient", "ifNoneExist": f"identifier={SYSTEM}|1"}},
-        {"resource": {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "subject": {"reference": link}},
-         "request": {"method": "POST", "url": "Observation"}}]}
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [
+            {
+                "fullUrl": link,
+                "resource": _patient(),
+                "request": {"method": "POST", "url": "Patient", "ifNoneExist": f"identifier={SYSTEM}|1"},
+            },
+            {
+                "resource": {
+                    "resourceType": "Observation",
+                    "status": "final",
+                    "code": {"text": "x"},
+                    "subject": {"reference": link},
+                },
+                "request": {"method": "POST", "url": "Observation"},
+            },
+        ],
+    }
     answers = await asyncio.gather(*(doors[number % 2].post("", json=bundle) for number in range(30)))
     assert {one.status_code for one in answers} == {200}, [one.text[:200] for one in answers if one.status_code != 200]
     found = (await doors[0].get("/Patient")).json()["entry"]
     assert len(found) == 1
     seen = (await doors[0].get("/Observation?_count=100")).json()
     assert seen["total"] == 30
-    assert {one["resource"]["subject"]["reference"] for one in seen["entry"]} == {f"Patient/{found[0]['resource']['id']}"}
+    assert {one["resource"]["subject"]["reference"] for one in seen["entry"]} == {
+        f"Patient/{found[0]['resource']['id']}"
+    }
     assert await _fault(store) == ""
 
 
 async def test_of_fifty_updates_on_one_version_exactly_one_wins(doors: list[httpx.AsyncClient], store: Store) -> None:
     assert (await doors[0].put("/Patient/p", json=_patient(id="p"))).status_code == 201
-    answers = await asyncio.gather(*(
-        doors[number % 2].put("/Patient/p", json=_patient(id="p", name=[{"text": str(number)}]),
-                              headers={"if-match": 'W/"1"'}) for number in range(50)))
+    answers = await asyncio.gather(
+        *(
+            doors[number % 2].put(
+                "/Patient/p", json=_patient(id="p", name=[{"text": str(number)}]), headers={"if-match": 'W/"1"'}
+            )
+            for number in range(50)
+        )
+    )
     assert Counter(one.status_code for one in answers) == {200: 1, 412: 49}
     winner = next(one for one in answers if one.status_code == 200).json()
     assert (await doors[1].get("/Patient/p")).json() == winner
@@ -103,41 +136,61 @@ async def test_of_fifty_updates_on_one_version_exactly_one_wins(doors: list[http
 
 async def test_updates_without_a_condition_all_take_their_place(doors: list[httpx.AsyncClient], store: Store) -> None:
     """Each acknowledged one is a version of its own; one that met too many others is refused as a conflict."""
-    answers = await asyncio.gather(*(
-        doors[number % 2].put("/Patient/p", json=_patient(id="p", name=[{"text": str(number)}])) for number in range(40)))
+    answers = await asyncio.gather(
+        *(
+            doors[number % 2].put("/Patient/p", json=_patient(id="p", name=[{"text": str(number)}]))
+            for number in range(40)
+        )
+    )
     assert {one.status_code for one in answers} <= {200, 201, 409}
     fine = [one.json() for one in answers if one.status_code < 300]
     history = (await doors[0].get("/Patient/p/_history?_count=100")).json()["entry"]
     assert sorted(int(one["meta"]["versionId"]) for one in fine) == list(range(1, len(history) + 1))
     assert {one["meta"]["versionId"]: one["name"] for one in fine} == {
-        entry["resource"]["meta"]["versionId"]: entry["resource"]["name"] for entry in history}
+        entry["resource"]["meta"]["versionId"]: entry["resource"]["name"] for entry in history
+    }
     assert await _fault(store) == ""
 
 
 async def test_patches_of_one_resource_lose_nothing(doors: list[httpx.AsyncClient], store: Store) -> None:
     """Each appends a name to what is there at that moment; every acknowledged one is in the last version."""
     await doors[0].put("/Patient/p", json=_patient(id="p", name=[{"text": "first"}]))
-    answers = await asyncio.gather(*(
-        doors[number % 2].patch("/Patient/p", content=json.dumps(
-            [{"op": "add", "path": "/name/-", "value": {"text": str(number)}}]),
-            headers={"content-type": "application/json-patch+json"}) for number in range(20)))
+    answers = await asyncio.gather(
+        *(
+            doors[number % 2].patch(
+                "/Patient/p",
+                content=json.dumps([{"op": "add", "path": "/name/-", "value": {"text": str(number)}}]),
+                headers={"content-type": "application/json-patch+json"},
+            )
+            for number in range(20)
+        )
+    )
     assert {one.status_code for one in answers} <= {200, 409}
     texts = [one["text"] for one in (await doors[0].get("/Patient/p")).json()["name"]]
     assert sorted(texts[1:]) == sorted(str(number) for number, one in enumerate(answers) if one.status_code == 200)
     assert await _fault(store) == ""
 
 
-async def test_transactions_on_the_same_resources_are_all_or_nothing(doors: list[httpx.AsyncClient],
-                                                                     store: Store) -> None:
+async def test_transactions_on_the_same_resources_are_all_or_nothing(
+    doors: list[httpx.AsyncClient], store: Store
+) -> None:
     """Each writes its number into three of five shared resources: all three have that version, or none."""
     lots = random.Random(SEED)
     print(f"seed {SEED}")
 
     async def write(number: int) -> tuple[int, list[str], int]:
         chosen = lots.sample(["a", "b", "c", "d", "e"], 3)
-        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [
-            {"resource": {"resourceType": "Basic", "id": one, "code": {"text": str(number)}},
-             "request": {"method": "PUT", "url": f"Basic/{one}"}} for one in chosen]}
+        bundle = {
+            "resourceType": "Bundle",
+            "type": "transaction",
+            "entry": [
+                {
+                    "resource": {"resourceType": "Basic", "id": one, "code": {"text": str(number)}},
+                    "request": {"method": "PUT", "url": f"Basic/{one}"},
+                }
+                for one in chosen
+            ],
+        }
         answer = await doors[number % 2].post("", json=bundle)
         return answer.status_code, chosen, number
 
@@ -158,9 +211,17 @@ async def test_a_reader_never_sees_half_a_transaction(doors: list[httpx.AsyncCli
 
     async def write() -> None:
         for number in range(40):
-            bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [
-                {"resource": {"resourceType": "Basic", "id": one, "code": {"text": str(number)}},
-                 "request": {"method": "PUT", "url": f"Basic/{one}"}} for one in ("left", "right")]}
+            bundle = {
+                "resourceType": "Bundle",
+                "type": "transaction",
+                "entry": [
+                    {
+                        "resource": {"resourceType": "Basic", "id": one, "code": {"text": str(number)}},
+                        "request": {"method": "PUT", "url": f"Basic/{one}"},
+                    }
+                    for one in ("left", "right")
+                ],
+            }
             assert (await doors[number % 2].post("", json=bundle)).status_code == 200
         stop.set()
 
@@ -176,9 +237,11 @@ async def test_a_reader_never_sees_half_a_transaction(doors: list[httpx.AsyncCli
     assert all(looks)
 
 
-async def test_two_stores_that_write_at_once_keep_one_gapless_chain(doors: list[httpx.AsyncClient],
-                                                                    store: Store) -> None:
+async def test_two_stores_that_write_at_once_keep_one_gapless_chain(
+    doors: list[httpx.AsyncClient], store: Store
+) -> None:
     """Creates, reads, deletes and refusals from both sides; every one of them audited, in one sequence."""
+
     async def act(number: int) -> None:
         client = doors[number % 2]
         answer = await client.post("/Patient", json=_patient(name=[{"text": str(number)}]))
@@ -195,7 +258,7 @@ async def test_two_stores_that_write_at_once_keep_one_gapless_chain(doors: list[
 
 
 async def test_a_store_whose_connections_are_killed_goes_on_and_loses_nothing(
-    doors: list[httpx.AsyncClient], store: Store, database: Any, database_name: str,
+    doors: list[httpx.AsyncClient], store: Store, database: Any, database_name: str
 ) -> None:
     """Backends are ended under load: an answer is the write or a 503 in words, and the chain holds."""
     superuser = await asyncpg.connect(database.url("superuser", database_name))
@@ -216,8 +279,10 @@ async def test_a_store_whose_connections_are_killed_goes_on_and_loses_nothing(
     async def end_backends() -> None:
         for _ in range(10):
             await asyncio.sleep(0.1)
-            await superuser.execute("select pg_terminate_backend(pid) from pg_stat_activity "
-                                    "where usename = 'lienmach_app' and datname = current_database()")
+            await superuser.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where usename = 'lienmach_app' and datname = current_database()"
+            )
         await asyncio.sleep(0.2)
         stop.set()
 

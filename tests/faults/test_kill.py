@@ -40,7 +40,9 @@ class LoadedNode(Node):
     def wait(self, condition: Callable[[], bool], what: str = "it") -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
-            assert self.process is None or self.process.poll() is None, f"seed {SEED}: the supervisor ended:\n{self.said()}"
+            assert self.process is None or self.process.poll() is None, (
+                f"seed {SEED}: the supervisor ended:\n{self.said()}"
+            )
             assert time.monotonic() < deadline, f"seed {SEED}: waited in vain for {what}:\n{self.said()[-3000:]}"
             time.sleep(0.02)
 
@@ -103,8 +105,16 @@ def killed(node: LoadedNode, tmp_path_factory: pytest.TempPathFactory) -> list[d
     token = node.command("token", "--role", "system").stdout.strip()
     assert token.startswith("lm_"), node.said()
     journal = tmp_path_factory.mktemp("kill") / "journal.ndjson"
-    writer = subprocess.Popen([sys.executable, str(Path(__file__).with_name("writer.py")),
-                               f"http://{node.address}/fhir", token, str(journal), str(SEED)])
+    writer = subprocess.Popen(
+        [
+            sys.executable,
+            str(Path(__file__).with_name("writer.py")),
+            f"http://{node.address}/fhir",
+            token,
+            str(journal),
+            str(SEED),
+        ]
+    )
     lots = random.Random(SEED)
     restarts, started = Counter[str](), time.monotonic()
     try:
@@ -133,6 +143,7 @@ def killed(node: LoadedNode, tmp_path_factory: pytest.TempPathFactory) -> list[d
 @pytest.fixture(scope="module")
 def versions(node: LoadedNode, killed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Every version in the record after all rounds, in the order of the chain."""
+
     async def fetch() -> list[asyncpg.Record]:
         connection = await asyncpg.connect(node.url("superuser"))
         try:
@@ -140,8 +151,15 @@ def versions(node: LoadedNode, killed: list[dict[str, Any]]) -> list[dict[str, A
         finally:
             await connection.close()
 
-    return [{"type": type_numbers.NAMES[row["type"]], "id": row["id"], "version": row["version_id"],
-             "body": json.loads(row["body"])} for row in asyncio.run(fetch())]
+    return [
+        {
+            "type": type_numbers.NAMES[row["type"]],
+            "id": row["id"],
+            "version": row["version_id"],
+            "body": json.loads(row["body"]),
+        }
+        for row in asyncio.run(fetch())
+    ]
 
 
 def _told(journal: list[dict[str, Any]], kind: str, at: str) -> list[dict[str, Any]]:
@@ -159,14 +177,19 @@ def _marked(versions: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 def test_the_load_was_real_and_no_answer_was_our_fault(node: LoadedNode, killed: list[dict[str, Any]]) -> None:
     acked = Counter(line["kind"] for line in killed if line["at"] == "acked")
     assert all(acked[kind] >= ROUNDS for kind in ("update", "create", "once", "transaction", "read")), acked
-    refused = Counter((line["status"], line["text"][:200]) for line in killed if line["at"] == "refused"
-                      and line["status"] not in (412, 503))
+    refused = Counter(
+        (line["status"], line["text"][:200])
+        for line in killed
+        if line["at"] == "refused" and line["status"] not in (412, 503)
+    )
     assert not refused, f"seed {SEED}: {refused}\n" + "\n".join(
-        line[:3000] for line in node.said().splitlines() if "should not" in line)
+        line[:3000] for line in node.said().splitlines() if "should not" in line
+    )
 
 
-def test_every_acknowledged_write_is_there_with_its_body(killed: list[dict[str, Any]],
-                                                         versions: list[dict[str, Any]]) -> None:
+def test_every_acknowledged_write_is_there_with_its_body(
+    killed: list[dict[str, Any]], versions: list[dict[str, Any]]
+) -> None:
     stored = {(one["type"], one["id"], one["version"]): one["body"] for one in versions}
     acked = [line["answer"] for kind in ("update", "create", "once") for line in _told(killed, kind, "acked")]
     assert acked
@@ -179,8 +202,9 @@ def test_every_acknowledged_write_is_there_with_its_body(killed: list[dict[str, 
             assert (kind, resource_id, int(version)) in stored, f"seed {SEED}: {entry}"
 
 
-def test_versions_follow_each_other_and_hold_only_what_was_sent(killed: list[dict[str, Any]],
-                                                                versions: list[dict[str, Any]]) -> None:
+def test_versions_follow_each_other_and_hold_only_what_was_sent(
+    killed: list[dict[str, Any]], versions: list[dict[str, Any]]
+) -> None:
     sent = {line["body"]["name"][0]["text"] for line in _told(killed, "update", "sent")}
     by_id = defaultdict(list)
     for one in versions:
@@ -220,15 +244,20 @@ def test_nothing_is_there_twice(killed: list[dict[str, Any]], versions: list[dic
 
 
 def test_no_answer_left_without_its_audit_event(killed: list[dict[str, Any]], versions: list[dict[str, Any]]) -> None:
-    noted = {identifier["value"] for one in versions if one["type"] == "AuditEvent"
-             for entity in one["body"].get("entity", [])
-             if (identifier := entity.get("what", {}).get("identifier")) is not None}
+    noted = {
+        identifier["value"]
+        for one in versions
+        if one["type"] == "AuditEvent"
+        for entity in one["body"].get("entity", [])
+        if (identifier := entity.get("what", {}).get("identifier")) is not None
+    }
     missing = [line["mark"] for line in _told(killed, "read", "acked") if line["mark"] not in noted]
     assert not missing, f"seed {SEED}: {missing[:5]}"
 
 
 def test_the_index_finds_exactly_the_live_resources(node: LoadedNode, versions: list[dict[str, Any]]) -> None:
     """No row of the search index is lost or left over by what was cut off."""
+
     async def fetch() -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
         connection = await asyncpg.connect(node.url("superuser"))
         try:
@@ -247,14 +276,17 @@ def test_the_chain_verifies(node: LoadedNode, killed: list[dict[str, Any]]) -> N
     assert done.returncode == 0, f"seed {SEED}: {done.stdout}{done.stderr}"
 
 
-def test_a_killed_supervisor_leaves_nothing_and_the_next_run_takes_over(node: LoadedNode,
-                                                                        killed: list[dict[str, Any]]) -> None:
+def test_a_killed_supervisor_leaves_nothing_and_the_next_run_takes_over(
+    node: LoadedNode, killed: list[dict[str, Any]]
+) -> None:
     assert node.process is not None
     family = [*node.web(), *node.database_pids()]
     node.process.kill()
     node.process.wait()
     node.process = None
-    node.wait(lambda: not any(processes.is_running(pid) for pid in family), "the children of a killed supervisor to end")
+    node.wait(
+        lambda: not any(processes.is_running(pid) for pid in family), "the children of a killed supervisor to end"
+    )
     node.run()
     assert node.command("verify").returncode == 0
 

@@ -25,8 +25,12 @@ async def client(store: Store) -> AsyncIterator[httpx.AsyncClient]:
     door = routes.FhirDoor()
     door.store = store
     token = await tokens.issue(store.pool, 1, role_names=["system"], user="full", now=clock.now())
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://localhost/fhir", timeout=60,
-                                 headers={"authorization": f"Bearer {token}"}) as one:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(door),
+        base_url="http://localhost/fhir",
+        timeout=60,
+        headers={"authorization": f"Bearer {token}"},
+    ) as one:
         yield one
 
 
@@ -44,23 +48,36 @@ async def _fault(store: Store) -> str:
 
 
 def _refused(answer: httpx.Response) -> bool:
-    return (answer.status_code == 503 and answer.json()["issue"][0]["code"] == "transient"
-            and "retry-after" in answer.headers and "disk" in answer.text)
+    return (
+        answer.status_code == 503
+        and answer.json()["issue"][0]["code"] == "transient"
+        and "retry-after" in answer.headers
+        and "disk" in answer.text
+    )
 
 
-async def test_on_a_full_disk_writes_are_refused_and_audited_reading_goes_on(client: httpx.AsyncClient, store: Store,
-                                                                           settings: Settings) -> None:
+async def test_on_a_full_disk_writes_are_refused_and_audited_reading_goes_on(
+    client: httpx.AsyncClient, store: Store, settings: Settings
+) -> None:
     stored = (await client.post("/Patient", json=PATIENT)).json()
     url = f"/Patient/{stored['id']}"
     full = disk.Watch(replace(settings, disk_low_mb=2**40, disk_full_mb=2**40), [settings.home])
     store.check_room = full.check_write
-    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [
-        {"resource": PATIENT, "request": {"method": "POST", "url": "Patient"}}]}
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [{"resource": PATIENT, "request": {"method": "POST", "url": "Patient"}}],
+    }
     assert _refused(await client.post("/Patient", json=PATIENT))
     assert _refused(await client.put(url, json={**stored, "active": True}))
     assert _refused(await client.post("", json=bundle))
-    assert _refused(await client.patch(url, content='[{"op":"add","path":"/active","value":true}]',
-                                       headers={"content-type": "application/json-patch+json"}))
+    assert _refused(
+        await client.patch(
+            url,
+            content='[{"op":"add","path":"/active","value":true}]',
+            headers={"content-type": "application/json-patch+json"},
+        )
+    )
     before = await _audited(client)
     assert (await client.get(url)).json() == stored
     assert (await client.get("/Patient")).json()["total"] == 1
@@ -70,18 +87,23 @@ async def test_on_a_full_disk_writes_are_refused_and_audited_reading_goes_on(cli
     assert await _fault(store) == ""
 
 
-async def test_a_commit_that_finds_no_room_is_a_clear_503_and_stores_nothing(client: httpx.AsyncClient, store: Store,
-                                                                           owner_url: str) -> None:
+async def test_a_commit_that_finds_no_room_is_a_clear_503_and_stores_nothing(
+    client: httpx.AsyncClient, store: Store, owner_url: str
+) -> None:
     """PostgreSQL itself says that the disk is full, in the middle of a commit."""
     stored = (await client.post("/Patient", json=PATIENT)).json()
     owner = await asyncpg.connect(owner_url)
-    await owner.execute("create function no_room() returns trigger language plpgsql as $$ begin "
-                        "raise exception 'could not extend file' using errcode = '53100'; end $$")
+    await owner.execute(
+        "create function no_room() returns trigger language plpgsql as $$ begin "
+        "raise exception 'could not extend file' using errcode = '53100'; end $$"
+    )
     await owner.execute("create trigger no_room before insert on str for each row execute function no_room()")
     refused = await client.post("/Patient", json=PATIENT)
     assert _refused(refused) and "nothing was stored" in refused.text
     await owner.execute("create trigger no_room before insert on version for each row execute function no_room()")
-    assert (await client.get(f"/Patient/{stored['id']}")).status_code == 503  # it could not be audited, so it does not leave
+    assert (
+        await client.get(f"/Patient/{stored['id']}")
+    ).status_code == 503  # it could not be audited, so it does not leave
     await owner.execute("drop trigger no_room on str; drop trigger no_room on version")
     await owner.close()
     assert (await client.get("/Patient")).json()["total"] == 1
@@ -89,15 +111,18 @@ async def test_a_commit_that_finds_no_room_is_a_clear_503_and_stores_nothing(cli
     assert await _fault(store) == ""
 
 
-async def test_units_that_share_a_commit_do_not_share_the_fate_of_a_bad_one(client: httpx.AsyncClient, store: Store,
-                                                                          owner_url: str) -> None:
+async def test_units_that_share_a_commit_do_not_share_the_fate_of_a_bad_one(
+    client: httpx.AsyncClient, store: Store, owner_url: str
+) -> None:
     """PostgreSQL refuses one row of a group: its unit fails in words, the others are stored."""
     import asyncio
 
     owner = await asyncpg.connect(owner_url)
-    await owner.execute("create function dislike() returns trigger language plpgsql as $$ begin "
-                        "if convert_from(new.body, 'UTF8') like '%disliked%' then raise exception 'no' using errcode = '23514'; "
-                        "end if; return new; end $$")
+    await owner.execute(
+        "create function dislike() returns trigger language plpgsql as $$ begin "
+        "if convert_from(new.body, 'UTF8') like '%disliked%' then raise exception 'no' using errcode = '23514'; "
+        "end if; return new; end $$"
+    )
     await owner.execute("create trigger dislike before insert on version for each row execute function dislike()")
     await owner.close()
     bodies = [{**PATIENT, "name": [{"text": "disliked" if number == 7 else "HTEST"}]} for number in range(20)]

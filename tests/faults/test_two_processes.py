@@ -45,8 +45,9 @@ async def test_of_a_hundred_conditional_creates_at_two_processes_exactly_one_win
     token = node.command("token", "--role", "system").stdout.strip()
 
     async def create() -> httpx.Response:
-        async with httpx.AsyncClient(base_url=f"http://{node.address}/fhir", timeout=60,
-                                     headers={"authorization": f"Bearer {token}"}) as client:  # a connection of its own
+        async with httpx.AsyncClient(
+            base_url=f"http://{node.address}/fhir", timeout=60, headers={"authorization": f"Bearer {token}"}
+        ) as client:  # a connection of its own
             return await client.post("/Patient", json=PATIENT, headers=CONDITION)
 
     answers = await asyncio.gather(*(create() for _ in range(100)))

@@ -38,8 +38,9 @@ class Client:
         self.journal.write(json.dumps(line) + "\n")
         self.journal.flush()
 
-    async def send(self, kind: str, mark: str, method: str, path: str, body: Any = None,
-                   headers: dict[str, str] | None = None) -> httpx.Response | None:
+    async def send(
+        self, kind: str, mark: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response | None:
         """The answer, or None if there was none or the node said that it cannot now; both may have been stored."""
         self.write_down(at="sent", kind=kind, mark=mark, body=body)
         try:
@@ -48,8 +49,14 @@ class Client:
             self.write_down(at="lost", kind=kind, mark=mark, why=type(problem).__name__)
             return None
         if answer.status_code in ACCEPTED:
-            self.write_down(at="acked", kind=kind, mark=mark, status=answer.status_code, etag=answer.headers.get("etag"),
-                            answer=answer.json())
+            self.write_down(
+                at="acked",
+                kind=kind,
+                mark=mark,
+                status=answer.status_code,
+                etag=answer.headers.get("etag"),
+                answer=answer.json(),
+            )
             return answer
         self.write_down(at="refused", kind=kind, mark=mark, status=answer.status_code, text=answer.text[:300])
         return None
@@ -95,8 +102,9 @@ class Client:
         """A conditional create that is sent again until it is acknowledged, as a careful client does."""
         body = {"resourceType": "Organization", "name": mark, "identifier": [{"system": SYSTEM, "value": mark}]}
         for _ in range(200):
-            answer = await self.send("once", mark, "POST", "/Organization", body,
-                                     {"if-none-exist": f"identifier={SYSTEM}|{mark}"})
+            answer = await self.send(
+                "once", mark, "POST", "/Organization", body, {"if-none-exist": f"identifier={SYSTEM}|{mark}"}
+            )
             if answer is not None:
                 return True
             await asyncio.sleep(0.1)
@@ -108,15 +116,37 @@ class Client:
         person = f"urn:uuid:{self._uuid()}"
         identifier = [{"system": SYSTEM, "value": mark}]
         entries = [
-            (seen, {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "identifier": identifier,
-                    "subject": {"reference": person}, "encounter": {"reference": stay}}),
+            (
+                seen,
+                {
+                    "resourceType": "Observation",
+                    "status": "final",
+                    "code": {"text": "x"},
+                    "identifier": identifier,
+                    "subject": {"reference": person},
+                    "encounter": {"reference": stay},
+                },
+            ),
             (person, {"resourceType": "Patient", "identifier": identifier, "name": [{"text": f"HTEST {mark}"}]}),
-            (stay, {"resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"},
-                    "identifier": identifier, "subject": {"reference": person}}),
+            (
+                stay,
+                {
+                    "resourceType": "Encounter",
+                    "status": "finished",
+                    "class": {"code": "AMB"},
+                    "identifier": identifier,
+                    "subject": {"reference": person},
+                },
+            ),
         ]
-        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [
-            {"fullUrl": url, "resource": one, "request": {"method": "POST", "url": one["resourceType"]}}
-            for url, one in entries]}
+        bundle = {
+            "resourceType": "Bundle",
+            "type": "transaction",
+            "entry": [
+                {"fullUrl": url, "resource": one, "request": {"method": "POST", "url": one["resourceType"]}}
+                for url, one in entries
+            ],
+        }
         return await self.send("transaction", mark, "POST", "", bundle) is not None
 
     async def read(self, mark: str) -> bool:
@@ -124,8 +154,10 @@ class Client:
         if not self.versions.get(patient_id):
             return True
         request = f"read-{mark}"
-        return await self.send("read", request, "GET", f"/Patient/{patient_id}", None,
-                               {"x-request-id": request}) is not None
+        return (
+            await self.send("read", request, "GET", f"/Patient/{patient_id}", None, {"x-request-id": request})
+            is not None
+        )
 
     def _uuid(self) -> str:
         text = f"{self.lots.getrandbits(128):032x}"
@@ -137,8 +169,12 @@ async def main(base: str, token: str, path: str, seed: int) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     with open(path, "a") as journal:
         async with httpx.AsyncClient(base_url=base, headers={"authorization": f"Bearer {token}"}, timeout=20) as http:
-            await asyncio.gather(*(
-                Client(number, http, journal, random.Random(f"{seed}-{number}")).run(stop) for number in range(CLIENTS)))
+            await asyncio.gather(
+                *(
+                    Client(number, http, journal, random.Random(f"{seed}-{number}")).run(stop)
+                    for number in range(CLIENTS)
+                )
+            )
 
 
 if __name__ == "__main__":

@@ -24,14 +24,26 @@ from lienmach.standards.fhir import definitions
 
 SECONDS_MAX = 5.0  # a guard against what never ends, not a measurement
 WARD: list[dict[str, Any]] = [
-    {"resourceType": "Patient", "id": "an", "name": [{"text": "HTEST Nguyễn Văn An"}], "birthDate": "1958-02-03",
-     "identifier": [{"system": "http://x", "value": "1"}], "managingOrganization": {"reference": "Organization/a"}},
+    {
+        "resourceType": "Patient",
+        "id": "an",
+        "name": [{"text": "HTEST Nguyễn Văn An"}],
+        "birthDate": "1958-02-03",
+        "identifier": [{"system": "http://x", "value": "1"}],
+        "managingOrganization": {"reference": "Organization/a"},
+    },
     {"resourceType": "Patient", "id": "binh", "name": [{"text": "HTEST Trần Thị Bình"}], "birthDate": "1990"},
     {"resourceType": "Organization", "id": "a", "name": "A", "partOf": {"reference": "Organization/b"}},
     {"resourceType": "Organization", "id": "b", "name": "B", "partOf": {"reference": "Organization/a"}},
-    {"resourceType": "Observation", "id": "bp", "status": "final", "code": {"text": "x"},
-     "subject": {"reference": "Patient/an"}, "effectiveDateTime": "2024-01-01",
-     "valueQuantity": {"value": 1.50, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"}},
+    {
+        "resourceType": "Observation",
+        "id": "bp",
+        "status": "final",
+        "code": {"text": "x"},
+        "subject": {"reference": "Patient/an"},
+        "effectiveDateTime": "2024-01-01",
+        "valueQuantity": {"value": 1.50, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"},
+    },
 ]
 
 
@@ -61,8 +73,9 @@ class World:
 
     async def count(self) -> int:
         """Versions in the record, audit events left out."""
-        return await self.fetchval("select count(*) from version where type <> $1",
-                                   self.store.definitions.type_number("AuditEvent"))
+        return await self.fetchval(
+            "select count(*) from version where type <> $1", self.store.definitions.type_number("AuditEvent")
+        )
 
     async def fetchval(self, sql: str, *args: Any) -> Any:
         async with self.store.pool.acquire() as connection, connection.transaction():
@@ -88,7 +101,9 @@ class World:
         assert outcome["resourceType"] == "OperationOutcome" and outcome["issue"], ask.name
         assert all(one["severity"] in ("error", "fatal", "warning", "information") for one in outcome["issue"])
         assert len(answer.content) < 100_000, f"{ask.name}: {len(answer.content)} bytes of complaint"
-        said = " ".join(f"{one.get('diagnostics', '')} {' '.join(one.get('expression', ()))}" for one in outcome["issue"])
+        said = " ".join(
+            f"{one.get('diagnostics', '')} {' '.join(one.get('expression', ()))}" for one in outcome["issue"]
+        )
         if ask.codes:
             assert {one["code"] for one in outcome["issue"]} <= set(ask.codes), f"{ask.name}: {answer.text[:300]}"
         for word in ask.words:
@@ -108,8 +123,9 @@ async def world(database: Any, tmp_path_factory: pytest.TempPathFactory) -> Asyn
     door.store = store
     token = await tokens.issue(pool, 1, role_names=["system"], user="hostile", now=clock.now())
     transport = httpx.ASGITransport(door, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost/fhir", timeout=60,
-                                 headers={"authorization": f"Bearer {token}"}) as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://localhost/fhir", timeout=60, headers={"authorization": f"Bearer {token}"}
+    ) as client:
         for one in WARD:
             answer = await client.put(f"/{one['resourceType']}/{one['id']}", json=one)
             assert answer.status_code == 201, answer.text

@@ -17,15 +17,26 @@ GZIP = {**JSON, "content-encoding": "gzip"}
 SQL = "'; drop table version; --"
 
 
-def post(name: str, content: Any, *words: str, kind: str = "Patient", status: tuple[int, ...] = (400,),
-         codes: tuple[str, ...] = (), headers: dict[str, str] = JSON) -> Ask:
+def post(
+    name: str,
+    content: Any,
+    *words: str,
+    kind: str = "Patient",
+    status: tuple[int, ...] = (400,),
+    codes: tuple[str, ...] = (),
+    headers: dict[str, str] = JSON,
+) -> Ask:
     data = json.dumps(content).encode() if isinstance(content, dict | list) else content
     return Ask(name, "POST", f"/{kind}", data, headers, status, codes, words)
 
 
 def bad(name: str, extra: dict, expression: str, *words: str, kind: str = "Patient") -> Ask:
     """A readable body that breaks the definitions: 422 with the FHIRPath of the place."""
-    body = {"resourceType": kind, **({"status": "final", "code": {"text": "x"}} if kind == "Observation" else {}), **extra}
+    body = {
+        "resourceType": kind,
+        **({"status": "final", "code": {"text": "x"}} if kind == "Observation" else {}),
+        **extra,
+    }
     return post(name, body, expression, *words, kind=kind, status=(422,))
 
 
@@ -60,17 +71,27 @@ UNREADABLE = [
     post("a leading plus", b'{"resourceType":"Patient","multipleBirthInteger":+1}'),
     post("hex", b'{"resourceType":"Patient","multipleBirthInteger":0x10}'),
     post("100,000 digits", b'{"resourceType":"Patient","multipleBirthInteger":' + b"9" * 100_000 + b"}"),
-    post("an exponent of nine digits", b'{"resourceType":"Observation","status":"final","code":{"text":"x"},'
-         b'"valueQuantity":{"value":1e999999999}}', kind="Observation"),
-    post("a negative exponent of nine digits", b'{"resourceType":"Observation","status":"final","code":{"text":"x"},'
-         b'"valueQuantity":{"value":1e-999999999}}', kind="Observation"),
+    post(
+        "an exponent of nine digits",
+        b'{"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":1e999999999}}',
+        kind="Observation",
+    ),
+    post(
+        "a negative exponent of nine digits",
+        b'{"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":1e-999999999}}',
+        kind="Observation",
+    ),
     post("a duplicate key", b'{"resourceType":"Patient","gender":"male","gender":"female"}', "gender"),
-    post("a duplicate key under escapes", b'{"resourceType":"Patient","gender":"male","gen\\u0064er":"female"}', "gender"),
+    post(
+        "a duplicate key under escapes", b'{"resourceType":"Patient","gender":"male","gen\\u0064er":"female"}', "gender"
+    ),
     post("a duplicate key deep down", b'{"resourceType":"Patient","name":[{"text":"a","text":"b"}]}', "text"),
     post("a duplicate resourceType", b'{"resourceType":"Patient","resourceType":"Observation"}', "resourceType"),
     post("a lone high surrogate", b'{"resourceType":"Patient","name":[{"text":"\\ud800"}]}', "surrogate"),
     post("a lone low surrogate", b'{"resourceType":"Patient","name":[{"text":"\\udc00x"}]}', "surrogate"),
-    post("surrogates the wrong way round", b'{"resourceType":"Patient","name":[{"text":"\\udc00\\ud800"}]}', "surrogate"),
+    post(
+        "surrogates the wrong way round", b'{"resourceType":"Patient","name":[{"text":"\\udc00\\ud800"}]}', "surrogate"
+    ),
     post("a lone surrogate as a key", b'{"resourceType":"Patient","\\ud800":1}', "surrogate"),
     post("a raw surrogate in UTF-8", b'{"resourceType":"Patient","name":[{"text":"\xed\xa0\x80"}]}', "UTF-8"),
     post("NUL by escape", b'{"resourceType":"Patient","name":[{"text":"a\\u0000b"}]}', "U+0000"),
@@ -136,52 +157,119 @@ INVALID = [
     bad("an integer as a string", {"multipleBirthInteger": "1"}, "Patient.multipleBirth"),
     bad("an id with a slash", {"id": "a/b"}, "Patient.id"),
     bad("an id of 65", {"id": "a" * 65}, "Patient.id"),
-    bad("a reference to the wrong type", {"managingOrganization": {"reference": "Patient/an"}},
-        "Patient.managingOrganization"),
+    bad(
+        "a reference to the wrong type",
+        {"managingOrganization": {"reference": "Patient/an"}},
+        "Patient.managingOrganization",
+    ),
     bad("a reference as a string", {"managingOrganization": "Organization/a"}, "Patient.managingOrganization"),
     bad("a reference as a number", {"managingOrganization": {"reference": 1}}, "Patient.managingOrganization"),
     bad("a uri with spaces", {"identifier": [{"system": "not a uri", "value": "x"}]}, "Patient.identifier[0].system"),
     bad("a base64 that is none", {"photo": [{"data": "###"}]}, "Patient.photo[0].data"),
-    bad("a script in the narrative", {"text": {"status": "generated", "div":
-        "<div xmlns='http://www.w3.org/1999/xhtml'><script>alert(1)</script></div>"}}, "Patient.text.div"),
-    bad("a handler in the narrative", {"text": {"status": "generated", "div":
-        "<div xmlns='http://www.w3.org/1999/xhtml'><p onclick='x()'>a</p></div>"}}, "Patient.text.div"),
-    bad("an entity bomb in the narrative", {"text": {"status": "generated", "div":
-        "<!DOCTYPE d [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;'>]><div xmlns='http://www.w3.org/1999/xhtml'>&b;</div>"}},
-        "Patient.text.div"),
+    bad(
+        "a script in the narrative",
+        {
+            "text": {
+                "status": "generated",
+                "div": "<div xmlns='http://www.w3.org/1999/xhtml'><script>alert(1)</script></div>",
+            }
+        },
+        "Patient.text.div",
+    ),
+    bad(
+        "a handler in the narrative",
+        {
+            "text": {
+                "status": "generated",
+                "div": "<div xmlns='http://www.w3.org/1999/xhtml'><p onclick='x()'>a</p></div>",
+            }
+        },
+        "Patient.text.div",
+    ),
+    bad(
+        "an entity bomb in the narrative",
+        {
+            "text": {
+                "status": "generated",
+                "div": "<!DOCTYPE d [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;'>]><div xmlns='http://www.w3.org/1999/xhtml'>&b;</div>",
+            }
+        },
+        "Patient.text.div",
+    ),
     bad("an extension without url", {"extension": [{"valueString": "x"}]}, "Patient.extension[0]"),
-    bad("an extension with two values", {"extension": [{"url": "http://x", "valueString": "x", "valueInteger": 1}]},
-        "Patient.extension[0]"),
+    bad(
+        "an extension with two values",
+        {"extension": [{"url": "http://x", "valueString": "x", "valueInteger": 1}]},
+        "Patient.extension[0]",
+    ),
     bad("a contained resource without a type", {"contained": [{"id": "a"}]}, "Patient.contained[0]"),
-    bad("a contained resource within a contained one", {"contained": [
-        {"resourceType": "Organization", "id": "a", "contained": [{"resourceType": "Organization", "id": "b"}]}]},
-        "Patient.contained[0]"),
+    bad(
+        "a contained resource within a contained one",
+        {
+            "contained": [
+                {"resourceType": "Organization", "id": "a", "contained": [{"resourceType": "Organization", "id": "b"}]}
+            ]
+        },
+        "Patient.contained[0]",
+    ),
     bad("10,000 names that are wrong", {"name": [{"shoe": 1}] * 10_000}, "Patient.name[0]"),
     bad("an observation of unknown status", {"status": "done"}, "Observation.status", kind="Observation"),
     bad("an observation without code", {"code": None}, "Observation.code", kind="Observation"),
     bad("a value as text in a quantity", {"valueQuantity": {"value": "1"}}, "Observation.value", kind="Observation"),
-    bad("a period the wrong way round in types", {"effectivePeriod": {"start": 1}}, "Observation.effective",
-        kind="Observation"),
+    bad(
+        "a period the wrong way round in types",
+        {"effectivePeriod": {"start": 1}},
+        "Observation.effective",
+        kind="Observation",
+    ),
 ]
 
 BOMBS = [
-    post("a gzip bomb of 200 MB", lambda: _packed(b" " * 2**20, 200), "limit", headers=GZIP, status=(413,),
-         codes=("too-costly", "too-long")),
-    post("a gzip bomb that is JSON", lambda: _packed(b'{"resourceType":"Patient"}' * 40_000, 60),
-         "limit", headers=GZIP, status=(413,)),
+    post(
+        "a gzip bomb of 200 MB",
+        lambda: _packed(b" " * 2**20, 200),
+        "limit",
+        headers=GZIP,
+        status=(413,),
+        codes=("too-costly", "too-long"),
+    ),
+    post(
+        "a gzip bomb that is JSON",
+        lambda: _packed(b'{"resourceType":"Patient"}' * 40_000, 60),
+        "limit",
+        headers=GZIP,
+        status=(413,),
+    ),
     post("a gzip stream cut off", gzip.compress(b'{"resourceType":"Patient"}')[:-6], "gzip", headers=GZIP),
     post("a gzip stream of rubbish", b"\x1f\x8b" + b"x" * 100, "gzip", headers=GZIP),
     post("plain JSON called gzip", b'{"resourceType":"Patient"}', "gzip", headers=GZIP),
-    post("a gzip with a wrong sum", gzip.compress(b'{"resourceType":"Patient"}')[:-8] + b"\0" * 8, "gzip", headers=GZIP),
+    post(
+        "a gzip with a wrong sum", gzip.compress(b'{"resourceType":"Patient"}')[:-8] + b"\0" * 8, "gzip", headers=GZIP
+    ),
     post("two gzip members", gzip.compress(b'{"resourceType":"Patient"}') * 2, "gzip", headers=GZIP),
     post("an empty gzip", b"\x1f\x8b", "gzip", headers=GZIP),
     post("zlib called gzip", zlib.compress(b'{"resourceType":"Patient"}'), "gzip", headers=GZIP),
     post("brotli", b"x", "br", headers={**JSON, "content-encoding": "br"}, status=(415,), codes=("not-supported",)),
-    post("gzip twice", gzip.compress(gzip.compress(b'{"resourceType":"Patient"}')), "gzip",
-         headers={**JSON, "content-encoding": "gzip, gzip"}, status=(415,)),
-    post("51 MB", lambda: b'{"resourceType":"Patient","name":[{"text":"' + b"a" * 51 * 2**20 + b'"}]}', "limit", status=(413,)),
-    post("a content-length that lies high", b'{"resourceType":"Patient"}', "limit",
-         headers={**JSON, "content-length": str(10**12)}, status=(413,)),
+    post(
+        "gzip twice",
+        gzip.compress(gzip.compress(b'{"resourceType":"Patient"}')),
+        "gzip",
+        headers={**JSON, "content-encoding": "gzip, gzip"},
+        status=(415,),
+    ),
+    post(
+        "51 MB",
+        lambda: b'{"resourceType":"Patient","name":[{"text":"' + b"a" * 51 * 2**20 + b'"}]}',
+        "limit",
+        status=(413,),
+    ),
+    post(
+        "a content-length that lies high",
+        b'{"resourceType":"Patient"}',
+        "limit",
+        headers={**JSON, "content-length": str(10**12)},
+        status=(413,),
+    ),
 ]
 
 
@@ -204,8 +292,9 @@ async def test_a_packed_or_huge_body_is_refused_before_it_unpacks(world: World, 
 
 
 async def test_a_byte_order_mark_is_either_tolerated_or_refused_in_words(world: World) -> None:
-    answer = await world.client.post("/Basic", content=b'\xef\xbb\xbf{"resourceType":"Basic","code":{"text":"x"}}',
-                                     headers=JSON)
+    answer = await world.client.post(
+        "/Basic", content=b'\xef\xbb\xbf{"resourceType":"Basic","code":{"text":"x"}}', headers=JSON
+    )
     assert answer.status_code in (201, 400)
     if answer.status_code == 201:
         assert not (await world.client.get(f"/Basic/{answer.json()['id']}")).content.startswith(b"\xef")

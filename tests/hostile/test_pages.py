@@ -16,9 +16,30 @@ from tests.web.client import Browser, add_user, build
 
 SCRIPT = "<script>alert(7)</script>"
 HOSTILE = [
-    "a\0b", "\0", SCRIPT, "\"'><img src=x onerror=alert(7)>", "'; drop table version; --", "%00", "\ud83d\ude00".encode(
-        "utf-16", "surrogatepass").decode("utf-16"), "\u202e", "x" * 20_000, "9" * 400, "{{7*7}}", "../../etc/passwd", "\r\nx: y",
-    "đ" * 3000, "|||||||", "-1", "0000-00-00", "30/02/2024", "99/99/9999", "a\tb\nc", "\u200b", "٠١٢", "1e999", "nan",
+    "a\0b",
+    "\0",
+    SCRIPT,
+    "\"'><img src=x onerror=alert(7)>",
+    "'; drop table version; --",
+    "%00",
+    "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"),
+    "\u202e",
+    "x" * 20_000,
+    "9" * 400,
+    "{{7*7}}",
+    "../../etc/passwd",
+    "\r\nx: y",
+    "đ" * 3000,
+    "|||||||",
+    "-1",
+    "0000-00-00",
+    "30/02/2024",
+    "99/99/9999",
+    "a\tb\nc",
+    "\u200b",
+    "٠١٢",
+    "1e999",
+    "nan",
 ]
 
 
@@ -42,7 +63,9 @@ async def test_hostile_words_in_every_field_of_a_form(browser: Browser) -> None:
     for path in ("/registration/patients", "/registration/patients/new", "/registration/patients/new/similar"):
         await browser.get("/registration/patients/new" if path.endswith("similar") else path)
         page = browser.page
-        fields = [name for name in dict.fromkeys(re.findall(r'name="([\w.-]+)"', page)) if name not in ("csrf", "viewport")]
+        fields = [
+            name for name in dict.fromkeys(re.findall(r'name="([\w.-]+)"', page)) if name not in ("csrf", "viewport")
+        ]
         assert fields, path
         for value in HOSTILE:
             browser.page = page
@@ -56,12 +79,21 @@ async def test_hostile_words_in_every_field_of_a_form(browser: Browser) -> None:
 async def test_hostile_words_in_addresses_and_queries(browser: Browser) -> None:
     for value in HOSTILE:
         text = quote(value[:2000], safe="")
-        for path in (f"/registration/patients/{text}", f"/registration/patients/{text}/access",
-                     f"/registration/patients/{text}/entries/Observation/x", f"/registration/patients/x/entries/{text}/x",
-                     f"/registration/patients/x/entries/Observation/{text}", f"/registration/patients?page={text}",
-                     f"/registration/patients/x/entries/Observation/{text}/versions",
-                     f"/registration/communes?province={text}", f"/registration/patients/new?next={text}",
-                     f"/{text}", f"/static/{text}/x", f"/sign-in?next={text}", f"/set-up/{text}"):
+        for path in (
+            f"/registration/patients/{text}",
+            f"/registration/patients/{text}/access",
+            f"/registration/patients/{text}/entries/Observation/x",
+            f"/registration/patients/x/entries/{text}/x",
+            f"/registration/patients/x/entries/Observation/{text}",
+            f"/registration/patients?page={text}",
+            f"/registration/patients/x/entries/Observation/{text}/versions",
+            f"/registration/communes?province={text}",
+            f"/registration/patients/new?next={text}",
+            f"/{text}",
+            f"/static/{text}/x",
+            f"/sign-in?next={text}",
+            f"/set-up/{text}",
+        ):
             _check(await browser.client.get(path), path[:80])
 
 

@@ -9,12 +9,28 @@ from conftest_hostile import Ask, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FORM = {"content-type": "application/x-www-form-urlencoded"}
-SQL = ["'; drop table version; --", "' or '1'='1", "1; select pg_sleep(10)", "\\'; delete from ix; --", "$1", "%s", "{0}",
-       "null", "' union select body from version --", "1)) or 1=1 --"]
+SQL = [
+    "'; drop table version; --",
+    "' or '1'='1",
+    "1; select pg_sleep(10)",
+    "\\'; delete from ix; --",
+    "$1",
+    "%s",
+    "{0}",
+    "null",
+    "' union select body from version --",
+    "1)) or 1=1 --",
+]
 
 
-def get(name: str, path: str, *words: str, status: tuple[int, ...] = (400,), codes: tuple[str, ...] = (),
-        headers: dict[str, str] | None = None) -> Ask:
+def get(
+    name: str,
+    path: str,
+    *words: str,
+    status: tuple[int, ...] = (400,),
+    codes: tuple[str, ...] = (),
+    headers: dict[str, str] | None = None,
+) -> Ask:
     return Ask(name, "GET", path, b"", headers or {}, status, codes, words)
 
 
@@ -24,7 +40,9 @@ def many(name: str, path: str, count: int, value: str = "x") -> str:
 
 REFUSED = [
     get("an unknown parameter", "/Patient?shoe=1", "shoe", codes=("not-supported",)),
-    get("an unknown parameter of another type", "/Patient?value-quantity=1", "value-quantity", codes=("not-supported",)),
+    get(
+        "an unknown parameter of another type", "/Patient?value-quantity=1", "value-quantity", codes=("not-supported",)
+    ),
     get("an unknown result parameter", "/Patient?_shoe=1", "_shoe", codes=("not-supported",)),
     get("an unknown modifier", "/Patient?name:shoe=x", "name", "shoe"),
     get("two modifiers", "/Patient?name:exact:exact=x", "name"),
@@ -38,7 +56,12 @@ REFUSED = [
     get("10,000 ids", many("_id", "/Patient", 9000), status=(400, 413)),
     get("101 parameters", "/Patient?" + "&".join(["name=x"] * 101), "100", status=(400, 413)),
     get("2,001 parameters", "/Patient?" + "&".join(["a=x"] * 2001), status=(400, 413)),
-    get("a chain of eight", "/Observation?" + ".".join(["subject:Patient"] + ["organization.partof"] * 7) + ".name=x", "6 steps", status=(413,)),
+    get(
+        "a chain of eight",
+        "/Observation?" + ".".join(["subject:Patient"] + ["organization.partof"] * 7) + ".name=x",
+        "6 steps",
+        status=(413,),
+    ),
     get("a chain of 200", "/Organization?" + ".".join(["partof"] * 200) + ".name=x", "6 steps", status=(413,)),
     get("_has twenty deep", "/Patient?" + "_has:Observation:subject:" * 20 + "code=x", "6 steps", status=(413,)),
     get("_has without its parts", "/Patient?_has=x", "_has"),
@@ -126,18 +149,48 @@ REFUSED = [
 ]
 
 FORMS = [
-    Ask("a search in JSON", "POST", "/Patient/_search", b'{"name":"x"}', {"content-type": "application/json"}, (415,),
-        ("not-supported",), ("form",)),
+    Ask(
+        "a search in JSON",
+        "POST",
+        "/Patient/_search",
+        b'{"name":"x"}',
+        {"content-type": "application/json"},
+        (415,),
+        ("not-supported",),
+        ("form",),
+    ),
     Ask("a search without a type", "POST", "/Patient/_search", b"name=x", {}, (415,)),
     Ask("a search of 70 KB", "POST", "/Patient/_search", b"name=" + b"x" * 70_000, FORM, (413,)),
-    Ask("a search with 10,000 OR values", "POST", "/Patient/_search", b"name=" + b",".join([b"x"] * 10_000), FORM,
-        (400, 413), (), ("200",)),
+    Ask(
+        "a search with 10,000 OR values",
+        "POST",
+        "/Patient/_search",
+        b"name=" + b",".join([b"x"] * 10_000),
+        FORM,
+        (400, 413),
+        (),
+        ("200",),
+    ),
     Ask("a form with NUL", "POST", "/Patient/_search", b"name=%00", FORM, (400,), (), ("NUL",)),
     Ask("a form of raw bytes", "POST", "/Patient/_search", b"name=\xff\xfe", FORM, (400,)),
-    Ask("a form bomb", "POST", "/Patient/_search",
-        lambda: __import__("gzip").compress(b"name=" + b"x" * 20 * 2**20), {**FORM, "content-encoding": "gzip"}, (413,)),
-    Ask("an unknown parameter in a form", "POST", "/Patient/_search", b"shoe=1", FORM, (400,), ("not-supported",),
-        ("shoe",)),
+    Ask(
+        "a form bomb",
+        "POST",
+        "/Patient/_search",
+        lambda: __import__("gzip").compress(b"name=" + b"x" * 20 * 2**20),
+        {**FORM, "content-encoding": "gzip"},
+        (413,),
+    ),
+    Ask(
+        "an unknown parameter in a form",
+        "POST",
+        "/Patient/_search",
+        b"shoe=1",
+        FORM,
+        (400,),
+        ("not-supported",),
+        ("shoe",),
+    ),
 ]
 
 
@@ -152,51 +205,117 @@ async def test_a_bad_search_is_refused_by_name(world: World, ask: Ask) -> None:
 
 @pytest.mark.parametrize("kind", ["Patient", "Observation", "Location", "RiskAssessment", "Encounter", "AuditEvent"])
 async def test_sql_in_every_parameter_finds_nothing_and_changes_nothing(world: World, kind: str) -> None:
-    names = [*world.store.standard_parameters.of(kind), "_id", "_lastUpdated", "_tag", "_profile", "_security", "_source",
-             "_list", "_sort", "_count", "_include", "_revinclude", "_summary", "_elements", "_total", "_type", "_page",
-             "_format", "_pretty", "_contained", "_containedType", "_text", "_content", "_filter", "_query"]
+    names = [
+        *world.store.standard_parameters.of(kind),
+        "_id",
+        "_lastUpdated",
+        "_tag",
+        "_profile",
+        "_security",
+        "_source",
+        "_list",
+        "_sort",
+        "_count",
+        "_include",
+        "_revinclude",
+        "_summary",
+        "_elements",
+        "_total",
+        "_type",
+        "_page",
+        "_format",
+        "_pretty",
+        "_contained",
+        "_containedType",
+        "_text",
+        "_content",
+        "_filter",
+        "_query",
+    ]
     before = await world.count()
     for number, name in enumerate(names):
         value = SQL[number % len(SQL)]
         answer = await world.client.get(f"/{kind}?{urlencode({name: value})}")
         assert answer.status_code == 200 or 400 <= answer.status_code < 500, f"{name}={value}: {answer.text[:300]}"
         if answer.status_code == 200 and name not in ("_elements", "_pretty", "_security", "_format"):
-            assert not [one for one in answer.json().get("entry", []) if one["search"]["mode"] == "match"], (name, value)
+            assert not [one for one in answer.json().get("entry", []) if one["search"]["mode"] == "match"], (
+                name,
+                value,
+            )
     assert await world.count() == before
 
 
 @pytest.mark.parametrize("value", SQL)
 async def test_sql_as_a_parameter_name_a_modifier_a_chain_and_a_type_is_refused(world: World, value: str) -> None:
     text = quote(value, safe="")
-    for path in (f"/Patient?{text}=1", f"/Patient?name:{text}=1", f"/Observation?subject:{text}.name=1",
-                 f"/Observation?subject.{text}=1", f"/Patient?_has:{text}:subject:code=1",
-                 f"/Patient?_has:Observation:{text}:code=1", f"/Patient?_include={text}:x", f"/{text}", f"/{text}/an",
-                 f"/Patient?_type={text}", f"/Patient/an/{text}"):
+    for path in (
+        f"/Patient?{text}=1",
+        f"/Patient?name:{text}=1",
+        f"/Observation?subject:{text}.name=1",
+        f"/Observation?subject.{text}=1",
+        f"/Patient?_has:{text}:subject:code=1",
+        f"/Patient?_has:Observation:{text}:code=1",
+        f"/Patient?_include={text}:x",
+        f"/{text}",
+        f"/{text}/an",
+        f"/Patient?_type={text}",
+        f"/Patient/an/{text}",
+    ):
         await world.refuse(get(path, path, status=(400, 404)))
 
 
-@pytest.mark.parametrize("value", [*SQL, "a\0b", "a b", "đ", "a\u202eb", "x" * 65, "x" * 5000, "\ud83d\ude00".encode(
-    "utf-16", "surrogatepass").decode("utf-16"), "%00", "a%2fb", "`id`", "${7*7}", "<script>"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *SQL,
+        "a\0b",
+        "a b",
+        "đ",
+        "a\u202eb",
+        "x" * 65,
+        "x" * 5000,
+        "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"),
+        "%00",
+        "a%2fb",
+        "`id`",
+        "${7*7}",
+        "<script>",
+    ],
+)
 async def test_a_hostile_id_is_not_found_or_refused(world: World, value: str) -> None:
     text = quote(value, safe="")
-    for method, path in (("GET", f"/Patient/{text}"), ("GET", f"/Patient/{text}/_history"), ("DELETE", f"/Patient/{text}"),
-                         ("GET", f"/Patient/an/_history/{text}"), ("GET", f"/Patient/{text}/Observation")):
+    for method, path in (
+        ("GET", f"/Patient/{text}"),
+        ("GET", f"/Patient/{text}/_history"),
+        ("DELETE", f"/Patient/{text}"),
+        ("GET", f"/Patient/an/_history/{text}"),
+        ("GET", f"/Patient/{text}/Observation"),
+    ):
         answer = await world.send(Ask(path, method, path))
-        assert answer.status_code in (200, 204, 400, 404, 405), f"{method} {path}: {answer.status_code} {answer.text[:200]}"
+        assert answer.status_code in (200, 204, 400, 404, 405), (
+            f"{method} {path}: {answer.status_code} {answer.text[:200]}"
+        )
         if answer.status_code == 200:  # a compartment of a person who is not here is empty
             assert not answer.json().get("entry"), path
     body = b'{"resourceType":"Patient","id":"an"}'
-    await world.refuse(Ask(value, "PUT", f"/Patient/{text}", body, {"content-type": "application/json"}, (400, 404, 405)))
+    await world.refuse(
+        Ask(value, "PUT", f"/Patient/{text}", body, {"content-type": "application/json"}, (400, 404, 405))
+    )
 
 
 async def test_cyclic_includes_end_and_bring_each_resource_once(world: World) -> None:
-    for query in ("_id=a&_include:iterate=Organization:partof", "_id=a&_revinclude:iterate=Organization:partof",
-                  "_id=a&_include:iterate=*&_revinclude:iterate=*",
-                  "_id=a&_include:iterate=Organization:partof&_revinclude:iterate=Organization:partof&_include:iterate=*"):
+    for query in (
+        "_id=a&_include:iterate=Organization:partof",
+        "_id=a&_revinclude:iterate=Organization:partof",
+        "_id=a&_include:iterate=*&_revinclude:iterate=*",
+        "_id=a&_include:iterate=Organization:partof&_revinclude:iterate=Organization:partof&_include:iterate=*",
+    ):
         answer = await world.send(get(query, f"/Organization?{query}"))
         assert answer.status_code in (200, 400), answer.text[:300]
         if answer.status_code == 200:
-            ids = [entry["resource"].get("id") for entry in answer.json()["entry"] if entry["search"]["mode"] != "outcome"]
+            ids = [
+                entry["resource"].get("id") for entry in answer.json()["entry"] if entry["search"]["mode"] != "outcome"
+            ]
             assert len(ids) == len(set(ids)) and "b" in ids
 
 
@@ -208,16 +327,35 @@ async def test_a_huge_count_is_cut_to_the_limit(world: World) -> None:
 
 
 async def test_absurd_but_valid_dates_are_answered(world: World) -> None:
-    for value in ("0001", "9999-12-31T23:59:59.999Z", "ap0001-01-01", "ap9999-12-31", "lt0001", "gt9999", "ne9999",
-                  "9999-12-31T24:00:00Z", "2024-12-31T23:59:60Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):
-        for path in (f"/Patient?birthdate={quote(value)}", f"/Observation?date={quote(value)}",
-                     f"/Patient?_lastUpdated={quote(value)}", f"/Patient/an/_history?_since={quote(value)}",
-                     f"/Patient/an/_history?_at={quote(value)}"):
+    for value in (
+        "0001",
+        "9999-12-31T23:59:59.999Z",
+        "ap0001-01-01",
+        "ap9999-12-31",
+        "lt0001",
+        "gt9999",
+        "ne9999",
+        "9999-12-31T24:00:00Z",
+        "2024-12-31T23:59:60Z",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-12:00",
+    ):
+        for path in (
+            f"/Patient?birthdate={quote(value)}",
+            f"/Observation?date={quote(value)}",
+            f"/Patient?_lastUpdated={quote(value)}",
+            f"/Patient/an/_history?_since={quote(value)}",
+            f"/Patient/an/_history?_at={quote(value)}",
+        ):
             answer = await world.send(get(path, path))
             assert answer.status_code in (200, 400), f"{path}: {answer.status_code} {answer.text[:200]}"
 
 
 async def test_just_inside_the_limits_is_answered(world: World) -> None:
-    for path in (many("name", "/Patient", 200), "/Patient?" + "&".join(["name=x"] * 100), "/Patient?name=" + "x" * 16_384):
+    for path in (
+        many("name", "/Patient", 200),
+        "/Patient?" + "&".join(["name=x"] * 100),
+        "/Patient?name=" + "x" * 16_384,
+    ):
         answer = await world.client.get(path)
         assert answer.status_code == 200, f"{path[:60]}: {answer.text[:200]}"

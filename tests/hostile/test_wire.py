@@ -21,8 +21,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def port(world: World) -> AsyncIterator[int]:
     """The door behind the server that `lienmach serve` uses, on a port of its own."""
     transport = world.client._transport
-    config = uvicorn.Config(transport.app, http=serve.protocol(), ws="none", lifespan="off", access_log=False,  # type: ignore[attr-defined]
-                            log_config=None, server_header=False, proxy_headers=False)
+    config = uvicorn.Config(
+        transport.app,
+        http=serve.protocol(),
+        ws="none",
+        lifespan="off",
+        access_log=False,  # type: ignore[attr-defined]
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+    )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     listener = socket.socket()
@@ -77,11 +85,14 @@ WIRE = {
     "a header of 1 MB": lines(b"GET /fhir/Patient/an HTTP/1.1", b"x: " + b"x" * 10**6),
     "10,000 headers": lines(b"GET /fhir/Patient/an HTTP/1.1", *[b"x%d: y" % number for number in range(10_000)]),
     "two lengths": lines(b"POST /fhir/Patient HTTP/1.1", b"content-length: 3", b"content-length: 5", body=b"abc"),
-    "a length and chunks": lines(b"POST /fhir/Patient HTTP/1.1", b"content-length: 3", b"transfer-encoding: chunked",
-                                 body=b"0\r\n\r\n"),
+    "a length and chunks": lines(
+        b"POST /fhir/Patient HTTP/1.1", b"content-length: 3", b"transfer-encoding: chunked", body=b"0\r\n\r\n"
+    ),
     "a negative length": lines(b"POST /fhir/Patient HTTP/1.1", b"content-length: -1"),
     "a chunk of rubbish": lines(b"POST /fhir/Patient HTTP/1.1", b"transfer-encoding: chunked", body=b"zz\r\nabc\r\n"),
-    "a chunk of 2^64": lines(b"POST /fhir/Patient HTTP/1.1", b"transfer-encoding: chunked", body=b"fffffffffffffffff\r\nabc"),
+    "a chunk of 2^64": lines(
+        b"POST /fhir/Patient HTTP/1.1", b"transfer-encoding: chunked", body=b"fffffffffffffffff\r\nabc"
+    ),
     "a header folded": lines(b"GET /fhir/Patient/an HTTP/1.1", b"x: a", b" b"),
     "a header with a bare newline": b"GET /fhir/Patient/an HTTP/1.1\nhost: localhost\n\n",
     "a method of rubbish": lines(b"G@T /fhir/Patient/an HTTP/1.1"),
@@ -105,8 +116,15 @@ async def test_a_client_that_never_finishes_its_body_disturbs_nobody(world: Worl
     hanging = [await asyncio.open_connection("127.0.0.1", port) for _ in range(50)]
     token = world.client.headers["authorization"].encode()
     for _, writer in hanging:
-        writer.write(lines(b"POST /fhir/Patient HTTP/1.1", b"authorization: " + token, b"content-type: application/json",
-                           b"content-length: 1000").replace(b"connection: close\r\n", b"") + b'{"resourceType":')
+        writer.write(
+            lines(
+                b"POST /fhir/Patient HTTP/1.1",
+                b"authorization: " + token,
+                b"content-type: application/json",
+                b"content-length: 1000",
+            ).replace(b"connection: close\r\n", b"")
+            + b'{"resourceType":'
+        )
     fine = await say(port, lines(b"GET /fhir/Patient/an HTTP/1.1", b"authorization: " + token))
     assert fine.split()[1] == b"200", fine[:200]
     for _, writer in hanging:

@@ -11,9 +11,7 @@ FUNCTION_LINES_MAX = 60
 LINE_CHARACTERS_MAX = 120
 SENTENCE_CHARACTERS_MAX = 160
 #: file -> why it may be longer: tables laid side by side with the specification's, and nothing else.
-TABLES: dict[str, str] = {
-    "lienmach/standards/fhir/unit_table.py": "a table of unit factors, worked out once from UCUM",
-}
+TABLES: dict[str, str] = {"lienmach/standards/fhir/unit_table.py": "a table of unit factors, worked out once from UCUM"}
 
 
 def _ours() -> list[tuple[str, str]]:

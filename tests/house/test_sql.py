@@ -20,9 +20,7 @@ _JOINED = re.compile(
 )
 _READS = re.compile(rf"\b(?:from|join|update|into) (?:{TABLES})\b")
 #: file outside record/ that joins SQL text -> why.
-JOINERS = {
-    "commands/export.py": "puts access.visible into its two statements",
-}
+JOINERS = {"commands/export.py": "puts access.visible into its two statements"}
 #: What a statement's text may never be made of; such things are bound as values.
 _FROM_OUTSIDE = frozenset({"request", "form", "resource", "actor", "headers", "cookies", "login"})
 

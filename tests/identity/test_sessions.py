@@ -26,7 +26,13 @@ async def test_a_cookie_finds_its_person(pool: asyncpg.Pool, cookie: str) -> Non
     session = await sessions.find(pool, cookie, NOW)
     assert session is not None
     actor = session.actor("10.0.0.1")
-    assert (actor.tenant, actor.user, actor.roles, actor.purpose, actor.address) == (1, "lan", {"doctor"}, "TREAT", "10.0.0.1")
+    assert (actor.tenant, actor.user, actor.roles, actor.purpose, actor.address) == (
+        1,
+        "lan",
+        {"doctor"},
+        "TREAT",
+        "10.0.0.1",
+    )
 
 
 async def test_a_session_ends_after_thirty_idle_minutes(pool: asyncpg.Pool, cookie: str) -> None:

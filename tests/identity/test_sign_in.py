@@ -24,12 +24,15 @@ async def people(store: Store, pool: asyncpg.Pool) -> asyncpg.Pool:
     return pool
 
 
-async def attempt(pool: asyncpg.Pool, login: str, password: str = "sai", *, address: str = "10.0.0.1",
-                  now: datetime = NOW) -> sign_in.users.Account:
+async def attempt(
+    pool: asyncpg.Pool, login: str, password: str = "sai", *, address: str = "10.0.0.1", now: datetime = NOW
+) -> sign_in.users.Account:
     return await sign_in.verify(pool, login, password, address=address, now=now)
 
 
-async def fail(pool: asyncpg.Pool, times: int, login: str = "lan", now: datetime = NOW, address: str = "10.0.0.1") -> None:
+async def fail(
+    pool: asyncpg.Pool, times: int, login: str = "lan", now: datetime = NOW, address: str = "10.0.0.1"
+) -> None:
     for _ in range(times):
         with pytest.raises(Unauthenticated):
             await attempt(pool, login, address=address, now=now)

@@ -26,7 +26,9 @@ async def test_a_forged_token_is_nobody(store: Store, pool: asyncpg.Pool, forged
 
 async def test_a_token_ends(store: Store, pool: asyncpg.Pool) -> None:
     now = clock.now()
-    over = await tokens.issue(pool, 1, role_names=["system"], user="x", now=now - timedelta(days=2), life=timedelta(days=2))
+    over = await tokens.issue(
+        pool, 1, role_names=["system"], user="x", now=now - timedelta(days=2), life=timedelta(days=2)
+    )
     alive = await tokens.issue(pool, 1, role_names=["system"], user="x", now=now, life=timedelta(minutes=1))
     assert await tokens.actor_of(pool, over) is None
     assert await tokens.actor_of(pool, alive) is not None

@@ -47,9 +47,16 @@ async def test_a_login_that_cannot_be_typed_is_refused(store: Store, pool: async
         await users.add(pool, users.Account(1, login, "X", frozenset({"nurse"})), NOW)
 
 
-@pytest.mark.parametrize(("password", "is_good"), [
-    ("123456789", False), ("muoi ky tu", True), ("aaaaaaaaaaaa", False), ("bac si lan 2026", False), ("x y z " * 40, False),
-])
+@pytest.mark.parametrize(
+    ("password", "is_good"),
+    [
+        ("123456789", False),
+        ("muoi ky tu", True),
+        ("aaaaaaaaaaaa", False),
+        ("bac si lan 2026", False),
+        ("x y z " * 40, False),
+    ],
+)
 def test_a_password_is_long_and_not_the_login(password: str, is_good: bool) -> None:
     assert (passwords.faults(password, "lan") == "") is is_good
 

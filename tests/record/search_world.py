@@ -46,9 +46,15 @@ def _patient(chance: random.Random, name: str) -> dict[str, Any]:
     family, middle, given = chance.choice(FAMILIES), chance.choice(MIDDLES), chance.choice(GIVENS)
     form = chance.choice(("NFC", "NFD"))
     found: dict[str, Any] = {
-        "resourceType": "Patient", "id": name, "active": chance.random() < 0.9,
-        "name": [{"family": unicodedata.normalize(form, family),
-                  "given": [unicodedata.normalize(form, one) for one in (middle, given) if one]}],
+        "resourceType": "Patient",
+        "id": name,
+        "active": chance.random() < 0.9,
+        "name": [
+            {
+                "family": unicodedata.normalize(form, family),
+                "given": [unicodedata.normalize(form, one) for one in (middle, given) if one],
+            }
+        ],
         "identifier": [{"system": "urn:test:cccd", "value": f"{chance.randrange(1000):012d}"}],
         "meta": {"tag": [{"system": "urn:test:tag", "code": chance.choice("xyz")}]},
     }
@@ -62,8 +68,14 @@ def _patient(chance: random.Random, name: str) -> dict[str, Any]:
 
 def _when(chance: random.Random) -> str:
     moment = datetime(2024, 1, 1, tzinfo=ZONE) + timedelta(minutes=chance.randrange(60 * 24 * 500))
-    return chance.choice((moment.isoformat(), moment.date().isoformat(), moment.date().isoformat()[:7],
-                          moment.astimezone(UTC).isoformat().replace("+00:00", "Z")))
+    return chance.choice(
+        (
+            moment.isoformat(),
+            moment.date().isoformat(),
+            moment.date().isoformat()[:7],
+            moment.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        )
+    )
 
 
 def _encounter(chance: random.Random, name: str, patient: str) -> dict[str, Any]:
@@ -74,7 +86,9 @@ def _encounter(chance: random.Random, name: str, patient: str) -> dict[str, Any]
     if chance.random() < 0.8:
         period["end"] = (start + timedelta(hours=chance.choice((1, 5, 100, 900)))).isoformat()
     found = {
-        "resourceType": "Encounter", "id": name, "status": chance.choice(("finished", "in-progress", "planned")),
+        "resourceType": "Encounter",
+        "id": name,
+        "status": chance.choice(("finished", "in-progress", "planned")),
         "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": chance.choice(("AMB", "IMP"))},
         "subject": {"reference": patient},
     }
@@ -83,7 +97,9 @@ def _encounter(chance: random.Random, name: str, patient: str) -> dict[str, Any]
 
 def _observation(chance: random.Random, name: str, patient: str, encounter: str | None) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "resourceType": "Observation", "id": name, "status": chance.choice(STATUSES),
+        "resourceType": "Observation",
+        "id": name,
+        "status": chance.choice(STATUSES),
         "code": {"coding": [{"system": LOINC, "code": chance.choice(CODES)}]},
         "subject": {"reference": patient},
     }
@@ -94,15 +110,23 @@ def _observation(chance: random.Random, name: str, patient: str, encounter: str 
     if chance.random() < 0.9:
         found["effectiveDateTime"] = _when(chance)
     if chance.random() < 0.8:
-        found["valueQuantity"] = {"value": chance.randrange(1, 200), "unit": "mg",
-                                  "system": "http://unitsofmeasure.org", "code": "mg"}
+        found["valueQuantity"] = {
+            "value": chance.randrange(1, 200),
+            "unit": "mg",
+            "system": "http://unitsofmeasure.org",
+            "code": "mg",
+        }
     return found
 
 
 def _condition(chance: random.Random, name: str, patient: str) -> dict[str, Any]:
     return {
-        "resourceType": "Condition", "id": name, "subject": {"reference": patient},
-        "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": chance.choice(("I10", "E11", "J45"))}]},
+        "resourceType": "Condition",
+        "id": name,
+        "subject": {"reference": patient},
+        "code": {
+            "coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": chance.choice(("I10", "E11", "J45"))}]
+        },
         "onsetDateTime": _when(chance),
     }
 
@@ -123,8 +147,7 @@ def span(text: str) -> tuple[datetime, datetime]:
         return datetime(int(text), 1, 1, tzinfo=ZONE), datetime(int(text) + 1, 1, 1, tzinfo=ZONE)
     if len(text) == 7:
         year, month = int(text[:4]), int(text[5:])
-        return (datetime(year, month, 1, tzinfo=ZONE),
-                datetime(year + month // 12, month % 12 + 1, 1, tzinfo=ZONE))
+        return (datetime(year, month, 1, tzinfo=ZONE), datetime(year + month // 12, month % 12 + 1, 1, tzinfo=ZONE))
     if len(text) == 10:
         low = datetime.fromisoformat(text).replace(tzinfo=ZONE)
         return low, low + timedelta(days=1)
@@ -139,9 +162,14 @@ def date_matches(prefix: str, row: tuple[datetime, datetime], asked: tuple[datet
     """search.html#prefix over ranges."""
     low, high, a, b = *row, *asked
     return {
-        "eq": a <= low and high <= b, "ne": not (a <= low and high <= b),
-        "gt": high > b, "lt": low < a, "ge": high > b or (a <= low and high <= b), "le": low < a or (a <= low and high <= b),
-        "sa": low >= b, "eb": high <= a,
+        "eq": a <= low and high <= b,
+        "ne": not (a <= low and high <= b),
+        "gt": high > b,
+        "lt": low < a,
+        "ge": high > b or (a <= low and high <= b),
+        "le": low < a or (a <= low and high <= b),
+        "sa": low >= b,
+        "eb": high <= a,
     }[prefix]
 
 
@@ -181,8 +209,10 @@ def _range(row: Row) -> tuple[datetime, datetime] | None:
     period = row.get("period")
     if not period:
         return None
-    return (span(period["start"])[0] if "start" in period else BEGINNING,
-            span(period["end"])[1] if "end" in period else END)
+    return (
+        span(period["start"])[0] if "start" in period else BEGINNING,
+        span(period["end"])[1] if "end" in period else END,
+    )
 
 
 def _date(row: Row, value: str) -> bool:
@@ -196,8 +226,14 @@ def _number(row: Row, value: str) -> bool:
         return False
     prefix, text = (value[:2], value[2:]) if value[:2].isalpha() else ("eq", value)
     found, asked = row["valueQuantity"]["value"], int(text)
-    return {"eq": found == asked, "ne": found != asked, "gt": found > asked, "lt": found < asked,
-            "ge": found >= asked, "le": found <= asked}[prefix]
+    return {
+        "eq": found == asked,
+        "ne": found != asked,
+        "gt": found > asked,
+        "lt": found < asked,
+        "ge": found >= asked,
+        "le": found <= asked,
+    }[prefix]
 
 
 TESTS: dict[str, Callable[[Row, str], bool]] = {
@@ -206,8 +242,12 @@ TESTS: dict[str, Callable[[Row, str], bool]] = {
     "gender": lambda row, value: row.get("gender") == value,
     "active": lambda row, value: _token(_codings(row, "active"), value),
     "identifier": lambda row, value: _token([(one["system"], one["value"]) for one in row["identifier"]], value),
-    "_tag": lambda row, value: _token([(one["system"], one["code"]) for one in row.get("meta", {}).get("tag", ())], value),
-    "birthdate": _date, "date": _date, "onset-date": _date,
+    "_tag": lambda row, value: _token(
+        [(one["system"], one["code"]) for one in row.get("meta", {}).get("tag", ())], value
+    ),
+    "birthdate": _date,
+    "date": _date,
+    "onset-date": _date,
     "status": lambda row, value: row.get("status") == value,
     "class": lambda row, value: _token(_codings(row, "class"), value),
     "code": lambda row, value: _token(_codings(row, "code"), value),
@@ -230,14 +270,22 @@ def _fits(world: list[Row], row: Row, name: str, value: str) -> bool:
         _, kind, reference, rest = name.split(":", 3)
         me = f"{row['resourceType']}/{row['id']}"
         element = {"patient": "subject"}.get(reference, reference)
-        return any(other["resourceType"] == kind and other.get(element, {}).get("reference") == me
-                   and _fits(world, other, rest, value) for other in world)
+        return any(
+            other["resourceType"] == kind
+            and other.get(element, {}).get("reference") == me
+            and _fits(world, other, rest, value)
+            for other in world
+        )
     head, dot, rest = name.partition(".")
     if dot:
         code, _, kind = head.partition(":")
         target = row.get({"patient": "subject"}.get(code, code), {}).get("reference", "")
-        return any(f"{other['resourceType']}/{other['id']}" == target and (not kind or other["resourceType"] == kind)
-                   and _fits(world, other, rest, value) for other in world)
+        return any(
+            f"{other['resourceType']}/{other['id']}" == target
+            and (not kind or other["resourceType"] == kind)
+            and _fits(world, other, rest, value)
+            for other in world
+        )
     code, _, modifier = name.partition(":")
     if modifier == "missing":
         return _has(row, code) != (value == "true")

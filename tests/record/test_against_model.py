@@ -44,19 +44,33 @@ VALUES = ["1", "2", "3"]
 CODES = ["a", "b"]
 DAYS = ["2024-01-01", "2024-01-02T10:00:00+07:00", "2023"]
 
-patients = st.fixed_dictionaries({"resourceType": st.just("Patient")}, optional={
-    "name": st.sampled_from(list(NAMES)).map(lambda text: [{"text": text}]), "gender": st.sampled_from(GENDERS),
-    "birthDate": st.sampled_from(BIRTHS), "active": st.booleans(),
-    "identifier": st.lists(st.sampled_from(VALUES), min_size=1, max_size=2, unique=True).map(
-        lambda values: [{"system": SYSTEM, "value": one} for one in values])})
-observations = st.fixed_dictionaries({
-    "resourceType": st.just("Observation"), "status": st.sampled_from(["final", "amended"]),
-    "code": st.sampled_from(CODES).map(lambda code: {"coding": [{"system": SYSTEM, "code": code}]})}, optional={
-    "subject": st.sampled_from(PATIENT_IDS).map(lambda one: {"reference": f"Patient/{one}"}),
-    "effectiveDateTime": st.sampled_from(DAYS),
-    "valueQuantity": st.integers(-5, 5).map(lambda value: {"value": value, "code": "kg", "unit": "kg",
-                                                          "system": "http://unitsofmeasure.org"}),
-    "identifier": st.sampled_from(VALUES).map(lambda value: [{"system": SYSTEM, "value": value}])})
+patients = st.fixed_dictionaries(
+    {"resourceType": st.just("Patient")},
+    optional={
+        "name": st.sampled_from(list(NAMES)).map(lambda text: [{"text": text}]),
+        "gender": st.sampled_from(GENDERS),
+        "birthDate": st.sampled_from(BIRTHS),
+        "active": st.booleans(),
+        "identifier": st.lists(st.sampled_from(VALUES), min_size=1, max_size=2, unique=True).map(
+            lambda values: [{"system": SYSTEM, "value": one} for one in values]
+        ),
+    },
+)
+observations = st.fixed_dictionaries(
+    {
+        "resourceType": st.just("Observation"),
+        "status": st.sampled_from(["final", "amended"]),
+        "code": st.sampled_from(CODES).map(lambda code: {"coding": [{"system": SYSTEM, "code": code}]}),
+    },
+    optional={
+        "subject": st.sampled_from(PATIENT_IDS).map(lambda one: {"reference": f"Patient/{one}"}),
+        "effectiveDateTime": st.sampled_from(DAYS),
+        "valueQuantity": st.integers(-5, 5).map(
+            lambda value: {"value": value, "code": "kg", "unit": "kg", "system": "http://unitsofmeasure.org"}
+        ),
+        "identifier": st.sampled_from(VALUES).map(lambda value: [{"system": SYSTEM, "value": value}]),
+    },
+)
 resources = st.one_of(patients, observations)
 
 
@@ -83,8 +97,12 @@ class World:
         await owner.close()
         tenant = await self.store.tenant_by_slug(slug)
         token = await tokens.issue(self.store.pool, tenant.number, role_names=["system"], user="model", now=clock.now())
-        return httpx.AsyncClient(transport=httpx.ASGITransport(self.door), base_url="http://localhost/fhir", timeout=60,
-                                 headers={"authorization": f"Bearer {token}"})
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.door),
+            base_url="http://localhost/fhir",
+            timeout=60,
+            headers={"authorization": f"Bearer {token}"},
+        )
 
 
 class Machine(RuleBasedStateMachine):
@@ -133,8 +151,11 @@ class Machine(RuleBasedStateMachine):
         assert answer.headers["etag"] == f'W/"{len(self.versions[kind, one])}"'
 
     def holders(self, kind: str, value: str) -> list[str]:
-        return [one for one, now in self.live(kind).items()
-                if any(identifier["value"] == value for identifier in now.get("identifier", []))]
+        return [
+            one
+            for one, now in self.live(kind).items()
+            if any(identifier["value"] == value for identifier in now.get("identifier", []))
+        ]
 
     def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> httpx.Response:
         content = None if body is None else json.dumps(body).encode()
@@ -177,8 +198,12 @@ class Machine(RuleBasedStateMachine):
     def patch(self, number: int, gender: str) -> None:
         one = PATIENT_IDS[number]
         now = self.now("Patient", one)
-        answer = self.ask("PATCH", f"/Patient/{one}", [{"op": "add", "path": "/gender", "value": gender}],
-                          {"content-type": "application/json-patch+json"})
+        answer = self.ask(
+            "PATCH",
+            f"/Patient/{one}",
+            [{"op": "add", "path": "/gender", "value": gender}],
+            {"content-type": "application/json-patch+json"},
+        )
         if now is None:
             assert answer.status_code == (410 if ("Patient", one) in self.versions else 404)
         elif gender == "none":
@@ -216,8 +241,12 @@ class Machine(RuleBasedStateMachine):
         if len(found) == 1:
             self.keep("Observation", found[0], None, "")
 
-    @rule(person=patients, seen=st.lists(observations, min_size=1, max_size=3), gone=st.integers(0, 2),
-          good=st.sampled_from([True, True, False]))
+    @rule(
+        person=patients,
+        seen=st.lists(observations, min_size=1, max_size=3),
+        gone=st.integers(0, 2),
+        good=st.sampled_from([True, True, False]),
+    )
     def transaction(self, person: dict[str, Any], seen: list[dict[str, Any]], gone: int, good: bool) -> None:
         """A new person with observations that refer to it, and a deletion; with one bad entry nothing of it."""
         link = "urn:uuid:8f2f2c2e-6f0d-4a4c-9a52-0a8f0d3a6d11"
@@ -226,10 +255,18 @@ class Machine(RuleBasedStateMachine):
         entries.append({"fullUrl": link, "resource": person, "request": {"method": "POST", "url": "Patient"}})
         entries.append({"request": {"method": "DELETE", "url": f"Observation/{OTHER_IDS[gone]}"}})
         if not good:
-            entries.append({"resource": {"resourceType": "Patient", "gender": "x"},
-                            "request": {"method": "POST", "url": "Patient"}})
-        answer = self.ask("POST", "", {"resourceType": "Bundle", "type": "transaction", "entry": entries},
-                          {"prefer": "return=representation"})
+            entries.append(
+                {
+                    "resource": {"resourceType": "Patient", "gender": "x"},
+                    "request": {"method": "POST", "url": "Patient"},
+                }
+            )
+        answer = self.ask(
+            "POST",
+            "",
+            {"resourceType": "Bundle", "type": "transaction", "entry": entries},
+            {"prefer": "return=representation"},
+        )
         if not good:
             assert answer.status_code == 422, answer.text
             return
@@ -265,9 +302,11 @@ class Machine(RuleBasedStateMachine):
         versions = self.versions[kind, one]
         entries = self.ask("GET", f"/{kind}/{one}/_history?_count=100").json()["entry"]
         assert [plain(entry["resource"]) if "resource" in entry else None for entry in entries] == [
-            resource for resource, _ in reversed(versions)]
+            resource for resource, _ in reversed(versions)
+        ]
         assert [entry["response"]["etag"] for entry in entries] == [
-            f'W/"{number}"' for number in range(len(versions), 0, -1)]
+            f'W/"{number}"' for number in range(len(versions), 0, -1)
+        ]
         for number, (resource, _) in enumerate(versions, 1):
             answer = self.ask("GET", f"/{kind}/{one}/_history/{number}")
             assert answer.status_code == (200 if resource is not None else 410)
@@ -276,7 +315,9 @@ class Machine(RuleBasedStateMachine):
         found, url = [], f"/{kind}/_history?_count=7"
         while url:
             page = self.ask("GET", url).json()
-            found += [(*entry["fullUrl"].split("/")[-2:], int(entry["response"]["etag"][3:-1])) for entry in page["entry"]]
+            found += [
+                (*entry["fullUrl"].split("/")[-2:], int(entry["response"]["etag"][3:-1])) for entry in page["entry"]
+            ]
             url = next((link["url"] for link in page["link"] if link["relation"] == "next"), "")
         assert sorted(found) == sorted(wanted) and (kind != "Patient" or found == wanted)
 
@@ -290,36 +331,66 @@ class Machine(RuleBasedStateMachine):
         for kind, live in (("Patient", people), ("Observation", seen)):
             holds = [one for one, now in live.items() if any(i["value"] == value for i in now.get("identifier", []))]
             self.agree(f"/{kind}?identifier={SYSTEM}|{value}", holds)
-            self.agree(f"/{kind}?identifier:missing=true", [one for one, now in live.items() if "identifier" not in now])
+            self.agree(
+                f"/{kind}?identifier:missing=true", [one for one, now in live.items() if "identifier" not in now]
+            )
         text, folded = list(NAMES.items())[len(self.log) % 3]
         for asked in (folded, text, folded.split()[-1]):
-            self.agree(f"/Patient?name={asked}", [one for one, now in people.items() if now.get("name") == [{"text": text}]])
-        self.agree("/Patient?gender=male,other", [one for one, now in people.items() if now.get("gender") in ("male", "other")])
+            self.agree(
+                f"/Patient?name={asked}", [one for one, now in people.items() if now.get("name") == [{"text": text}]]
+            )
+        self.agree(
+            "/Patient?gender=male,other", [one for one, now in people.items() if now.get("gender") in ("male", "other")]
+        )
         self.agree("/Patient?gender:not=male", [one for one, now in people.items() if now.get("gender") != "male"])
-        self.agree("/Patient?birthdate=1958", [one for one, now in people.items() if now.get("birthDate", "").startswith("1958")])
-        self.agree("/Patient?birthdate=gt1958-02-03", [one for one, now in people.items() if now.get("birthDate") in (
-            "2001-12-31", "1958", "1958-02")])
+        self.agree(
+            "/Patient?birthdate=1958",
+            [one for one, now in people.items() if now.get("birthDate", "").startswith("1958")],
+        )
+        self.agree(
+            "/Patient?birthdate=gt1958-02-03",
+            [one for one, now in people.items() if now.get("birthDate") in ("2001-12-31", "1958", "1958-02")],
+        )
         person = PATIENT_IDS[len(self.log) % 3]
         about = [one for one, now in seen.items() if now.get("subject") == {"reference": f"Patient/{person}"}]
         self.agree(f"/Observation?patient={person}", about)
         self.agree(f"/Observation?subject=Patient/{person}", about)
         self.agree(f"/Patient/{person}/Observation", about)
-        self.agree("/Observation?patient.gender=female", [
-            one for one, now in seen.items()
-            if people.get(now.get("subject", {}).get("reference", "")[8:], {}).get("gender") == "female"])
-        self.agree("/Patient?_has:Observation:patient:code=a", list({
-            now["subject"]["reference"][8:] for now in seen.values()
-            if "subject" in now and now["code"]["coding"][0]["code"] == "a"} & people.keys()))
-        self.agree("/Observation?value-quantity=gt0|http://unitsofmeasure.org|kg", [
-            one for one, now in seen.items() if now.get("valueQuantity", {}).get("value", 0) > 0])
-        self.agree("/Observation?value-quantity=lt0|http://unitsofmeasure.org|g", [
-            one for one, now in seen.items() if now.get("valueQuantity", {}).get("value", 0) < 0])
+        self.agree(
+            "/Observation?patient.gender=female",
+            [
+                one
+                for one, now in seen.items()
+                if people.get(now.get("subject", {}).get("reference", "")[8:], {}).get("gender") == "female"
+            ],
+        )
+        self.agree(
+            "/Patient?_has:Observation:patient:code=a",
+            list(
+                {
+                    now["subject"]["reference"][8:]
+                    for now in seen.values()
+                    if "subject" in now and now["code"]["coding"][0]["code"] == "a"
+                }
+                & people.keys()
+            ),
+        )
+        self.agree(
+            "/Observation?value-quantity=gt0|http://unitsofmeasure.org|kg",
+            [one for one, now in seen.items() if now.get("valueQuantity", {}).get("value", 0) > 0],
+        )
+        self.agree(
+            "/Observation?value-quantity=lt0|http://unitsofmeasure.org|g",
+            [one for one, now in seen.items() if now.get("valueQuantity", {}).get("value", 0) < 0],
+        )
         if any(updated for versions in self.versions.values() for _, updated in versions):
             since = sorted(updated for versions in self.versions.values() for _, updated in versions if updated)
             moment = since[len(since) // 2]
             for kind, live in (("Patient", people), ("Observation", seen)):
-                self.agree(f"/{kind}?_lastUpdated=ge{moment}", [
-                    one for one in live if self.versions[kind, one][-1][1] >= moment])
+                self.agree(
+                    f"/{kind}?_lastUpdated=ge{moment}",
+                    [one for one in live if self.versions[kind, one][-1][1] >= moment],
+                )
 
     def agree(self, path: str, wanted: list[str]) -> None:
         found = self.found(path)
@@ -356,6 +427,14 @@ def world(database: Any, database_name: str, tmp_path: Path) -> Iterator[World]:
 def test_the_store_and_a_dict_agree_after_every_step(world: World) -> None:
     print(f"seed {SEED}, {EXAMPLES} examples")
     machine = type("Machine", (Machine,), {"world": world})
-    run_state_machine_as_test(seed(SEED)(machine), settings=settings(
-        max_examples=EXAMPLES, stateful_step_count=20, deadline=None, database=None, print_blob=True,
-        suppress_health_check=list(HealthCheck)))
+    run_state_machine_as_test(
+        seed(SEED)(machine),
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=20,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -29,16 +29,27 @@ async def test_an_event_is_valid_fhir_in_the_shape_of_balp(store, system):
     stored = await _read_one(store, system)
     (event,) = await _events(store, system, ("patient", f"Patient/{stored.id}"), ("action", "R"))
     assert validate.validate(store.definitions, event) == []
-    assert event["meta"]["profile"] == ["https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.PatientRead"]
+    assert event["meta"]["profile"] == [
+        "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.PatientRead"
+    ]
     assert event["entity"][0]["what"] == {"reference": f"Patient/{stored.id}"}
     assert event["entity"][1]["what"] == {"identifier": {"value": "r-1"}}
 
 
-@pytest.mark.parametrize("what, persons, query, request_id", [
-    ("", ["a", "b"], "Patient?x", ""), ("Observation/o", ["a"], "", "r"), ("Organization/o", [], "", ""),
-    ("Patient/p", [], "", "r"), ("", [], "", ""), ("", ["a"], "q", "r")])
-def test_frame_and_own_terms_are_those_of_the_whole_event(definitions_loaded, tenant, system, what, persons, query,
-                                                          request_id):
+@pytest.mark.parametrize(
+    "what, persons, query, request_id",
+    [
+        ("", ["a", "b"], "Patient?x", ""),
+        ("Observation/o", ["a"], "", "r"),
+        ("Organization/o", [], "", ""),
+        ("Patient/p", [], "", "r"),
+        ("", [], "", ""),
+        ("", ["a"], "q", "r"),
+    ],
+)
+def test_frame_and_own_terms_are_those_of_the_whole_event(
+    definitions_loaded, tenant, system, what, persons, query, request_id
+):
     parameters = definitions_loaded.parameters
     unit = _Unit(system, tenant, definitions_loaded)
     unit.access.note("read", what=what, query=query, request_id=request_id)
@@ -46,8 +57,9 @@ def test_frame_and_own_terms_are_those_of_the_whole_event(definitions_loaded, te
         unit.access.persons[one] = None
     audit.collect(unit)
     (change,) = unit.changes
-    whole = index_rows.extract(parameters, fhir_json.parse(change.body), tenant=1, term_seed=tenant.term_seed,
-                               tz=tenant.time_zone)
+    whole = index_rows.extract(
+        parameters, fhir_json.parse(change.body), tenant=1, term_seed=tenant.term_seed, tz=tenant.time_zone
+    )
     number, *own = change.rows.terms
     assert number == change.frame.number
     assert set(own) | set(change.frame.terms) == set(whole.terms)
@@ -57,11 +69,23 @@ def test_frame_and_own_terms_are_those_of_the_whole_event(definitions_loaded, te
     assert set(change.frame.strings) == {row[:3] for row in whole.str}
 
 
-@pytest.mark.parametrize("params, count", [
-    ([("action", "R")], 1), ([("action", "C")], 1), ([("action", "D")], 0), ([("action:not", "R")], 1),
-    ([("type", "rest"), ("outcome", "0")], 2), ([("address", "10.0.0")], 2), ([("address", "10.0.1")], 0),
-    ([("subtype", "http://hl7.org/fhir/restful-interaction|read")], 1), ([("agent-name:missing", "true")], 2),
-    ([("entity-role", "1")], 2), ([("_profile", audit._PROFILE + "PatientRead")], 1), ([("agent:missing", "false")], 2)])
+@pytest.mark.parametrize(
+    "params, count",
+    [
+        ([("action", "R")], 1),
+        ([("action", "C")], 1),
+        ([("action", "D")], 0),
+        ([("action:not", "R")], 1),
+        ([("type", "rest"), ("outcome", "0")], 2),
+        ([("address", "10.0.0")], 2),
+        ([("address", "10.0.1")], 0),
+        ([("subtype", "http://hl7.org/fhir/restful-interaction|read")], 1),
+        ([("agent-name:missing", "true")], 2),
+        ([("entity-role", "1")], 2),
+        ([("_profile", audit._PROFILE + "PatientRead")], 1),
+        ([("agent:missing", "false")], 2),
+    ],
+)
 async def test_events_are_found_by_what_their_frame_says(store, system, params, count):
     actor = type(system)(1, "bacsi", frozenset(["system"]), address="10.0.0.7")
     await _read_one(store, actor)

@@ -12,8 +12,10 @@ from lienmach.record import bulk, history, read, write
 from lienmach.record.bulk import Item
 
 PATIENT = b'{"resourceType":"Patient","id":"p1","name":[{"family":"Nguy\xe1\xbb\x85n"}],"birthDate":"1958-02-01"}'
-WEIGHT = (b'{"resourceType":"Observation","status":"final","code":{"text":"w"},"valueQuantity":{"value":62.50,'
-          b'"unit":"kg"},"subject":{"reference":"%s"}}')
+WEIGHT = (
+    b'{"resourceType":"Observation","status":"final","code":{"text":"w"},"valueQuantity":{"value":62.50,'
+    b'"unit":"kg"},"subject":{"reference":"%s"}}'
+)
 WRONG = b'{"resourceType":"Observation","code":{"text":"w"},"colour":"red"}'
 
 
@@ -27,9 +29,12 @@ def weight(url, subject=b"Patient/p1", body=None):
 
 async def rows(store, actor, kind):
     async with store.begin(actor) as tx:
-        found = await tx.fetch("select v.body, v.id from resource r join version v on v.tenant = r.tenant and "
-                               "v.seq = r.seq where r.tenant = $1 and r.type = $2 order by v.seq",
-                               tx.tenant.number, tx.definitions.type_number(kind))
+        found = await tx.fetch(
+            "select v.body, v.id from resource r join version v on v.tenant = r.tenant and "
+            "v.seq = r.seq where r.tenant = $1 and r.type = $2 order by v.seq",
+            tx.tenant.number,
+            tx.definitions.type_number(kind),
+        )
         await tx.abandon()
     return [(row["id"], row["body"]) for row in found]
 
@@ -60,7 +65,7 @@ async def test_a_second_load_adds_nothing_not_even_an_audit_event(store, system)
 
 async def test_a_changed_body_is_the_next_version_of_the_same_resource(store, system):
     await bulk.load(store, system, [patient(), weight("urn:uuid:1")])
-    (found, _), = await rows(store, system, "Observation")
+    ((found, _),) = await rows(store, system, "Observation")
     changed = WEIGHT.replace(b"62.50", b"63.0") % b"Patient/p1"
     report = await bulk.load(store, system, [patient(), weight("urn:uuid:1", body=changed)])
     assert (report.there, report.changed) == ({"Patient": 1}, {"Observation": 1})
@@ -86,8 +91,9 @@ async def test_what_was_changed_here_is_not_set_back_by_the_same_source(store, s
 
 async def test_a_refused_one_is_named_and_the_others_are_taken(store, system):
     refusals = []
-    report = await bulk.load(store, system, [patient(), weight("urn:uuid:1", body=WRONG), weight("urn:uuid:2")],
-                             refuse=refusals.append)
+    report = await bulk.load(
+        store, system, [patient(), weight("urn:uuid:1", body=WRONG), weight("urn:uuid:2")], refuse=refusals.append
+    )
     assert (report.refused, report.created) == (1, {"Patient": 1, "Observation": 1})
     (one,) = refusals
     assert (one.item.full_url, one.with_group) == ("urn:uuid:1", False)
@@ -106,12 +112,14 @@ async def test_of_a_group_with_a_wrong_one_nothing_is_taken(store, system):
 
 
 async def test_links_of_a_group_point_to_the_ids_that_were_given(store, system):
-    group = [Item("b.json", "urn:uuid:a", PATIENT, "Patient"), Item("b.json", "urn:uuid:b", WEIGHT % b"urn:uuid:a",
-                                                                   "Observation")]
+    group = [
+        Item("b.json", "urn:uuid:a", PATIENT, "Patient"),
+        Item("b.json", "urn:uuid:b", WEIGHT % b"urn:uuid:a", "Observation"),
+    ]
     await bulk.load(store, system, [group])
-    (new_id, _), = await rows(store, system, "Patient")
+    ((new_id, _),) = await rows(store, system, "Patient")
     assert new_id != "p1"
-    (_, body), = await rows(store, system, "Observation")
+    ((_, body),) = await rows(store, system, "Observation")
     assert json.loads(body)["subject"] == {"reference": f"Patient/{new_id}"}
 
 
@@ -126,18 +134,26 @@ async def test_a_later_addition_to_a_group_points_to_what_was_taken_before(store
     group = [Item("b.json", "urn:uuid:a", PATIENT, "Patient")]
     group.append(Item("b.json", "urn:uuid:b", WEIGHT % b"urn:uuid:a", "Observation"))
     await bulk.load(store, system, [group])
-    report = await bulk.load(store, system, [[*group, Item("b.json", "urn:uuid:c", WEIGHT % b"urn:uuid:a",
-                                                           "Observation")]])
+    report = await bulk.load(
+        store, system, [[*group, Item("b.json", "urn:uuid:c", WEIGHT % b"urn:uuid:a", "Observation")]]
+    )
     assert (report.there, report.created) == ({"Patient": 1, "Observation": 1}, {"Observation": 1})
-    (new_id, _), = await rows(store, system, "Patient")
-    assert all(json.loads(body)["subject"] == {"reference": f"Patient/{new_id}"}
-               for _, body in await rows(store, system, "Observation"))
+    ((new_id, _),) = await rows(store, system, "Patient")
+    assert all(
+        json.loads(body)["subject"] == {"reference": f"Patient/{new_id}"}
+        for _, body in await rows(store, system, "Observation")
+    )
 
 
 async def test_one_name_twice_in_a_load_is_one_resource(store, system):
-    report = await bulk.load(store, system, [weight("urn:uuid:1"), weight("urn:uuid:1"),
-                                             weight("urn:uuid:1", b"Patient/p2")])
-    assert (report.created, report.there, report.changed) == ({"Observation": 1}, {"Observation": 1}, {"Observation": 1})
+    report = await bulk.load(
+        store, system, [weight("urn:uuid:1"), weight("urn:uuid:1"), weight("urn:uuid:1", b"Patient/p2")]
+    )
+    assert (report.created, report.there, report.changed) == (
+        {"Observation": 1},
+        {"Observation": 1},
+        {"Observation": 1},
+    )
 
 
 async def test_one_id_under_two_names_in_a_batch_has_two_versions(store, system):
@@ -151,8 +167,9 @@ async def test_one_id_under_two_names_in_a_batch_has_two_versions(store, system)
 async def test_more_than_a_batch_is_taken_in_order(store, system):
     count = bulk.BATCH_RESOURCES * 2 + 1
     done = []
-    report = await bulk.load(store, system, (weight(f"urn:uuid:{n}", b"Patient/%d" % n) for n in range(count)),
-                             progress=done.append)
+    report = await bulk.load(
+        store, system, (weight(f"urn:uuid:{n}", b"Patient/%d" % n) for n in range(count)), progress=done.append
+    )
     assert report.created == {"Observation": count}
     assert (sum(done), len(done)) == (count, 3)
     found = await rows(store, system, "Observation")
@@ -185,8 +202,9 @@ async def test_a_load_that_was_stopped_goes_on_where_it_stopped(store, system):
 
 async def test_of_two_loads_at_once_each_resource_is_stored_once(store, system):
     items = [weight(f"urn:uuid:{n}", b"Patient/%d" % n) for n in range(50)]
-    items += [patient(PATIENT.replace(b'"p1"', b'"p%d"' % n), url=f"Patient/p{n}", resource_id=f"p{n}")
-             for n in range(50)]
+    items += [
+        patient(PATIENT.replace(b'"p1"', b'"p%d"' % n), url=f"Patient/p{n}", resource_id=f"p{n}") for n in range(50)
+    ]
     first, second = await asyncio.gather(bulk.load(store, system, items), bulk.load(store, system, items))
     assert first.created.total() + second.created.total() == 100
     assert first.there.total() + second.there.total() == 100

@@ -30,8 +30,9 @@ async def test_one_who_gives_up_waiting_for_a_view_does_not_end_the_others(store
 
 
 @pytest.mark.parametrize("moment_seconds", [0, 0.01, 0.15])
-async def test_units_given_up_at_any_moment_give_their_connections_back(store: Store, system: Actor,
-                                                                        moment_seconds: float) -> None:
+async def test_units_given_up_at_any_moment_give_their_connections_back(
+    store: Store, system: Actor, moment_seconds: float
+) -> None:
     for _ in range(3):
         units = [asyncio.create_task(_read(store, system, SLOW if n % 2 else ASK)) for n in range(4)]
         await asyncio.sleep(moment_seconds)

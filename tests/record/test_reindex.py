@@ -189,9 +189,21 @@ async def test_one_that_came_in_all_the_same_fails_with_a_sentence(store: Store,
     added = "old"
     async with store.begin(system) as tx:
         body = json.dumps(parameter(expression=MATCHES) | {"id": added}).encode()
-        tx.add(Change(type="SearchParameter", type_number=store.definitions.type_number("SearchParameter"), id=added,
-                      op="C", version_id=1, at=tx.now, body=body, bucket=0, patient=None, point=None,
-                      rows=rows.IndexRows(None, rows.EPOCH)))
+        tx.add(
+            Change(
+                type="SearchParameter",
+                type_number=store.definitions.type_number("SearchParameter"),
+                id=added,
+                op="C",
+                version_id=1,
+                at=tx.now,
+                body=body,
+                bucket=0,
+                patient=None,
+                point=None,
+                rows=rows.IndexRows(None, rows.EPOCH),
+            )
+        )
     await build(store, added)
     (row,) = await reindex.progress(store, store.tenants[1])
     assert row["state"] == "failed" and "matches()" in row["error"]

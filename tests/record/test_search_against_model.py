@@ -19,7 +19,7 @@ def _queries(chance: random.Random, world: list[dict]) -> tuple[str, list[tuple[
 
     def day() -> str:
         text = f"202{chance.choice('45')}-{chance.randrange(1, 13):02d}-{chance.randrange(1, 28):02d}"
-        text = text[:chance.choice((4, 7, 10))] if chance.random() < 0.9 else text + "T10:00:00+07:00"
+        text = text[: chance.choice((4, 7, 10))] if chance.random() < 0.9 else text + "T10:00:00+07:00"
         return chance.choice(("", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb")) + text
 
     def born() -> str:
@@ -35,7 +35,8 @@ def _queries(chance: random.Random, world: list[dict]) -> tuple[str, list[tuple[
         lambda: ("gender", chance.choice(("male", "female", "male,other", "unknown"))),
         lambda: ("gender:not", chance.choice(("male", "male,female"))),
         lambda: ("gender:missing", chance.choice(("true", "false"))),
-        lambda: ("birthdate", born()), lambda: ("birthdate:missing", "true"),
+        lambda: ("birthdate", born()),
+        lambda: ("birthdate:missing", "true"),
         lambda: ("active", chance.choice(("true", "false"))),
         lambda: ("identifier", chance.choice(world[:24])["identifier"][0]["value"]),
         lambda: ("identifier", "urn:test:cccd|" + chance.choice(world[:24])["identifier"][0]["value"]),
@@ -47,26 +48,41 @@ def _queries(chance: random.Random, world: list[dict]) -> tuple[str, list[tuple[
         lambda: ("_has:Encounter:patient:_has:Observation:encounter:code", code()),
     ]
     observations = [
-        lambda: ("code", code()), lambda: ("code", f"{code()},{code()}"), lambda: ("code:not", code()),
-        lambda: ("status", chance.choice(search_world.STATUSES)), lambda: ("status:not", "final"),
-        lambda: ("patient", patient()), lambda: ("subject", "Patient/" + patient()),
+        lambda: ("code", code()),
+        lambda: ("code", f"{code()},{code()}"),
+        lambda: ("code:not", code()),
+        lambda: ("status", chance.choice(search_world.STATUSES)),
+        lambda: ("status:not", "final"),
+        lambda: ("patient", patient()),
+        lambda: ("subject", "Patient/" + patient()),
         lambda: ("patient", f"{patient()},{patient()}"),
-        lambda: ("encounter", f"e{chance.randrange(48)}"), lambda: ("encounter:missing", "true"),
-        lambda: ("date", day()), lambda: ("date", day()), lambda: ("date:missing", chance.choice(("true", "false"))),
+        lambda: ("encounter", f"e{chance.randrange(48)}"),
+        lambda: ("encounter:missing", "true"),
+        lambda: ("date", day()),
+        lambda: ("date", day()),
+        lambda: ("date:missing", chance.choice(("true", "false"))),
         lambda: ("value-quantity", chance.choice(("gt", "lt", "ge", "le", "ne", "")) + str(chance.randrange(200))),
         lambda: ("patient.name", chance.choice(("an", "nguyen", "dat"))),
         lambda: ("subject:Patient.gender", "male"),
-        lambda: ("encounter.status", "finished"), lambda: ("encounter.patient.name", "tran"),
+        lambda: ("encounter.status", "finished"),
+        lambda: ("encounter.patient.name", "tran"),
         lambda: ("encounter.date", day()),
         lambda: ("patient._has:Condition:patient:code", "E11"),
     ]
     encounters = [
-        lambda: ("date", day()), lambda: ("date", day()), lambda: ("status", "finished"), lambda: ("class", "IMP"),
-        lambda: ("patient", patient()), lambda: ("date:missing", "true"), lambda: ("patient.birthdate", born()),
-        lambda: ("_has:Observation:encounter:code", code()), lambda: ("_id", f"e{chance.randrange(60)}"),
+        lambda: ("date", day()),
+        lambda: ("date", day()),
+        lambda: ("status", "finished"),
+        lambda: ("class", "IMP"),
+        lambda: ("patient", patient()),
+        lambda: ("date:missing", "true"),
+        lambda: ("patient.birthdate", born()),
+        lambda: ("_has:Observation:encounter:code", code()),
+        lambda: ("_id", f"e{chance.randrange(60)}"),
     ]
-    kind, choices = chance.choice((("Patient", patients), ("Observation", observations), ("Observation", observations),
-                                   ("Encounter", encounters)))
+    kind, choices = chance.choice(
+        (("Patient", patients), ("Observation", observations), ("Observation", observations), ("Encounter", encounters))
+    )
     return kind, [chance.choice(choices)() for _ in range(chance.choice((1, 1, 2, 2, 3)))]
 
 

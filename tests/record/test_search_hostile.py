@@ -9,9 +9,37 @@ from lienmach.base import errors
 from lienmach.record import search
 
 HOSTILE = [
-    "'; drop table ix; --", "\\", "|||", "$$$", "a|b|c|d|e", "%_%", "gt", "1e999999999", "-1e400", "NaN", "9" * 300, "(",
-    "ge9999-12-31T23:59:59.999Z", "ap0001-01-01", "gt0001", "2024-02-30", "..", "../../etc", "http://[", "urn:", "/", "#",
-    "Patient/", "/1", "Patient/1/_history/", "\U0010ffff", "đ" * 3000, "{}", "null", "true", "\u202e",
+    "'; drop table ix; --",
+    "\\",
+    "|||",
+    "$$$",
+    "a|b|c|d|e",
+    "%_%",
+    "gt",
+    "1e999999999",
+    "-1e400",
+    "NaN",
+    "9" * 300,
+    "(",
+    "ge9999-12-31T23:59:59.999Z",
+    "ap0001-01-01",
+    "gt0001",
+    "2024-02-30",
+    "..",
+    "../../etc",
+    "http://[",
+    "urn:",
+    "/",
+    "#",
+    "Patient/",
+    "/1",
+    "Patient/1/_history/",
+    "\U0010ffff",
+    "đ" * 3000,
+    "{}",
+    "null",
+    "true",
+    "\u202e",
 ]
 
 
@@ -29,15 +57,39 @@ async def _try(store, kind: str | None, params: list[tuple[str, str]]) -> None:
 async def test_hostile_values_of_every_parameter_of_a_few_types_get_a_page_or_a_refusal(store) -> None:
     await fill(store)
     for kind in ("Patient", "Observation", "RiskAssessment", "Location", "ValueSet"):
-        for code in (*store.standard_parameters.of(kind), "_id", "_lastUpdated", "_list", "_sort", "_include", "_count",
-                     "_revinclude", "_page", "_elements", "_summary", "_total", "_type", "_contained", "_text"):
+        for code in (
+            *store.standard_parameters.of(kind),
+            "_id",
+            "_lastUpdated",
+            "_list",
+            "_sort",
+            "_include",
+            "_count",
+            "_revinclude",
+            "_page",
+            "_elements",
+            "_summary",
+            "_total",
+            "_type",
+            "_contained",
+            "_text",
+        ):
             for value in HOSTILE:
                 await _try(store, kind, [(code, value)])
 
 
 async def test_every_parameter_of_every_type_can_be_asked_and_sorted_or_says_why_not(store) -> None:
-    values = {"number": "gt1", "date": "ge2024-01", "string": "an", "token": "http://x|y", "reference": "Patient/1",
-              "quantity": "gt1|http://unitsofmeasure.org|kg", "uri": "http://x", "composite": "a$b", "special": "1|2|3"}
+    values = {
+        "number": "gt1",
+        "date": "ge2024-01",
+        "string": "an",
+        "token": "http://x|y",
+        "reference": "Patient/1",
+        "quantity": "gt1|http://unitsofmeasure.org|kg",
+        "uri": "http://x",
+        "composite": "a$b",
+        "special": "1|2|3",
+    }
     for kind in store.definitions.types:
         for code, parameter in store.standard_parameters.of(kind).items():
             await _try(store, kind, [(code, values[parameter.kind]), (f"{code}:missing", "true"), ("_count", "1")])
@@ -45,9 +97,28 @@ async def test_every_parameter_of_every_type_can_be_asked_and_sorted_or_says_why
 
 
 NAMES = [
-    "", ":", ".", "a.b.c.d.e.f.g.h", "_has", "_has:", "_has:::", "_has:Observation:patient:", "subject:", "subject:Patient.",
-    "name:exact:exact", "na'me", "a\0", "\udc00", "_sort:x", "_count:missing", "_include:", "__proto__", "name.family",
-    "subject:Patient:exact.name", "_id.name", "_has:Patient:_id:name",
+    "",
+    ":",
+    ".",
+    "a.b.c.d.e.f.g.h",
+    "_has",
+    "_has:",
+    "_has:::",
+    "_has:Observation:patient:",
+    "subject:",
+    "subject:Patient.",
+    "name:exact:exact",
+    "na'me",
+    "a\0",
+    "\udc00",
+    "_sort:x",
+    "_count:missing",
+    "_include:",
+    "__proto__",
+    "name.family",
+    "subject:Patient:exact.name",
+    "_id.name",
+    "_has:Patient:_id:name",
 ]
 
 

@@ -34,20 +34,31 @@ async def _all_pages(store, text: str, between=None) -> list[str]:
 
 
 async def test_the_natural_order_is_newest_first_and_undated_last(store) -> None:
-    await fill(store, ward=[_observation(1, "2024-01-01"), _observation(2, None), _observation(3, "2025"),
-                            _observation(4, "2024-06-01T10:00:00Z")])
+    await fill(
+        store,
+        ward=[
+            _observation(1, "2024-01-01"),
+            _observation(2, None),
+            _observation(3, "2025"),
+            _observation(4, "2024-06-01T10:00:00Z"),
+        ],
+    )
     assert await _all_pages(store, "Observation?_count=1") == ["x3", "x4", "x1", "x2"]
     assert await _all_pages(store, "Observation?_count=3&_sort=-date") == ["x3", "x4", "x1", "x2"]
     assert await _all_pages(store, "Observation?_count=1&_sort=date") == ["x1", "x4", "x3", "x2"]
 
 
 SORTS = [
-    ("_id", ["an", "binh", "dat", "nobody"]), ("-_id", ["nobody", "dat", "binh", "an"]),
+    ("_id", ["an", "binh", "dat", "nobody"]),
+    ("-_id", ["nobody", "dat", "binh", "an"]),
     ("_lastUpdated,_id", ["an", "binh", "dat", "nobody"]),
-    ("birthdate", ["an", "dat", "binh", "nobody"]), ("-birthdate", ["binh", "dat", "an", "nobody"]),
-    ("name", ["binh", "an", "dat", "nobody"]), ("-name", ["dat", "an", "binh", "nobody"]),
+    ("birthdate", ["an", "dat", "binh", "nobody"]),
+    ("-birthdate", ["binh", "dat", "an", "nobody"]),
+    ("name", ["binh", "an", "dat", "nobody"]),
+    ("-name", ["dat", "an", "binh", "nobody"]),
     ("family", ["an", "binh", "dat", "nobody"]),
-    ("gender", ["binh", "an", "dat", "nobody"]), ("-gender,birthdate", ["an", "dat", "binh", "nobody"]),
+    ("gender", ["binh", "an", "dat", "nobody"]),
+    ("-gender,birthdate", ["an", "dat", "binh", "nobody"]),
     ("gender,-birthdate", ["binh", "dat", "an", "nobody"]),
     ("-gender,-birthdate,_id", ["dat", "an", "binh", "nobody"]),
     ("identifier,-_id", ["binh", "an", "dat", "nobody"]),
@@ -76,7 +87,9 @@ async def test_pages_under_concurrent_writes_lose_and_double_nothing_that_was_th
 
     async def disturb() -> None:
         nonlocal added
-        new = [_observation(1000 + added + n, f"2024-0{chance.randrange(1, 5)}-1{chance.randrange(10)}") for n in range(5)]
+        new = [
+            _observation(1000 + added + n, f"2024-0{chance.randrange(1, 5)}-1{chance.randrange(10)}") for n in range(5)
+        ]
         added += 5
         gone = f"x{1000 + chance.randrange(added)}"
         await asyncio.gather(fill(store, ward=new), fill(store, ward=[_observation(1, "2024-02-10")]))
@@ -111,8 +124,19 @@ async def test_totals_are_told_as_asked(store) -> None:
 
 
 MARKS = [
-    "abc", "!!!!", "e30", "bnVsbA", "W10", "WyJ0aSIsIngiLDFd", "WyJ0aSIsbnVsbCwtMV0", "WyJ0aSIsbnVsbCx0cnVlXQ",
-    "WyJ0aSIsIjIwMjQtMDEtMDEiLDFd", "WyJ0aSIsbnVsbCwxZTk5OV0", "W" * 4000, "WyJ0ZSIsIngiLDFd", "x" * 5000,
+    "abc",
+    "!!!!",
+    "e30",
+    "bnVsbA",
+    "W10",
+    "WyJ0aSIsIngiLDFd",
+    "WyJ0aSIsbnVsbCwtMV0",
+    "WyJ0aSIsbnVsbCx0cnVlXQ",
+    "WyJ0aSIsIjIwMjQtMDEtMDEiLDFd",
+    "WyJ0aSIsbnVsbCwxZTk5OV0",
+    "W" * 4000,
+    "WyJ0ZSIsIngiLDFd",
+    "x" * 5000,
 ]
 
 
@@ -124,9 +148,9 @@ async def test_a_mark_that_we_never_wrote_is_refused(store) -> None:
         await ask(store, f"Observation?_sort=_id&_page={paging.write_mark((TIME,), (None, 1))}")
 
 
-@pytest.mark.parametrize(("kinds", "values"), [
-    ((), (5,)), ((TEXT,), ("Đạt 'x\"", 5)), ((TEXT, NUMBER), (None, None, 0)),
-])
+@pytest.mark.parametrize(
+    ("kinds", "values"), [((), (5,)), ((TEXT,), ("Đạt 'x\"", 5)), ((TEXT, NUMBER), (None, None, 0))]
+)
 def test_a_mark_gives_back_what_was_put_in(kinds: tuple[str, ...], values: tuple) -> None:
     assert paging.read_mark(kinds, paging.write_mark(kinds, values)) == values
     with pytest.raises(errors.Invalid):
@@ -149,8 +173,10 @@ INCLUDES: list[tuple[str, set[str]]] = [
     ("Patient?_id=an&_revinclude=Observation:*", {"bp", "hb"}),
     ("Patient?_id=an&_include=Patient:general-practitioner", {"dr"}),
     ("Practitioner?_id=dr&_revinclude=Patient:general-practitioner", {"an"}),
-    ("Practitioner?_id=dr&_revinclude=Patient:general-practitioner&_revinclude:iterate=Observation:subject",
-     {"an", "bp", "hb"}),
+    (
+        "Practitioner?_id=dr&_revinclude=Patient:general-practitioner&_revinclude:iterate=Observation:subject",
+        {"an", "bp", "hb"},
+    ),
     ("DiagnosticReport?_include=DiagnosticReport:result&_include:iterate=Observation:encounter", {"bp", "hb", "stay"}),
     ("Observation?_id=bp&_include=Encounter:subject", set()),
     ("Observation?subject=Patient/an&_include=Observation:subject&_revinclude:iterate=Observation:subject", {"an"}),
@@ -176,19 +202,31 @@ async def test_an_include_comes_in_its_current_version_and_not_when_deleted(stor
 
 
 async def test_includes_in_a_circle_end(store) -> None:
-    await fill(store, ward=[
-        {"resourceType": "Organization", "id": f"o{n}", "name": "o", "partOf": {"reference": f"Organization/o{(n + 1) % 3}"}}
-        for n in range(3)
-    ])
-    page = await ask(store, "Organization?_id=o0&_include:iterate=Organization:partof"
-                            "&_revinclude:iterate=Organization:partof")
+    await fill(
+        store,
+        ward=[
+            {
+                "resourceType": "Organization",
+                "id": f"o{n}",
+                "name": "o",
+                "partOf": {"reference": f"Organization/o{(n + 1) % 3}"},
+            }
+            for n in range(3)
+        ],
+    )
+    page = await ask(
+        store, "Organization?_id=o0&_include:iterate=Organization:partof&_revinclude:iterate=Organization:partof"
+    )
     assert {one.id for one in page.included} == {"o1", "o2"}
 
 
 async def test_includes_over_the_limit_are_cut_and_said(store) -> None:
     store.limits = replace(store.limits, include_max=2)
-    await fill(store, ward=[_observation(n, "2024", subject={"reference": "Patient/p"}) for n in range(3)]
-               + [{"resourceType": "Patient", "id": "p"}])
+    await fill(
+        store,
+        ward=[_observation(n, "2024", subject={"reference": "Patient/p"}) for n in range(3)]
+        + [{"resourceType": "Patient", "id": "p"}],
+    )
     page = await ask(store, "Patient?_revinclude=Observation:subject")
     assert len(page.included) == 2
     assert [one.severity for one in page.issues] == ["warning"]

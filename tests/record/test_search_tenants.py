@@ -25,15 +25,34 @@ async def test_no_search_of_the_ward_finds_anything_from_another_tenant(store) -
 async def test_references_across_tenants_answer_nothing(store) -> None:
     """The stranger's own observations point at ids that exist only in the other tenant."""
     await fill(store)
-    mine = [{"resourceType": "Observation", "id": "mine", "status": "final", "code": {"text": "x"},
-             "subject": {"reference": "Patient/an"}, "encounter": {"reference": "Encounter/stay"}},
-            {"resourceType": "List", "id": "watched", "status": "current", "mode": "working",
-             "entry": [{"item": {"reference": "Patient/an"}}]}]
+    mine = [
+        {
+            "resourceType": "Observation",
+            "id": "mine",
+            "status": "final",
+            "code": {"text": "x"},
+            "subject": {"reference": "Patient/an"},
+            "encounter": {"reference": "Encounter/stay"},
+        },
+        {
+            "resourceType": "List",
+            "id": "watched",
+            "status": "current",
+            "mode": "working",
+            "entry": [{"item": {"reference": "Patient/an"}}],
+        },
+    ]
     await fill(store, STRANGER, mine)
     assert (await ask(store, "Observation?patient=an", STRANGER)).total == 1  # its own row, by its own words
-    for query in ("Observation?patient.name=nguyen", "Observation?patient.gender=male", "Observation?patient._id=an",
-                  "Observation?encounter.status=finished", "Patient?_has:Observation:patient:status=final",
-                  "Patient?_list=watched", "Encounter?_has:Observation:encounter:status=final"):
+    for query in (
+        "Observation?patient.name=nguyen",
+        "Observation?patient.gender=male",
+        "Observation?patient._id=an",
+        "Observation?encounter.status=finished",
+        "Patient?_has:Observation:patient:status=final",
+        "Patient?_list=watched",
+        "Encounter?_has:Observation:encounter:status=final",
+    ):
         page = await ask(store, query + "&_total=accurate", STRANGER)
         assert (page.matches, page.total) == ([], 0), query
     page = await ask(store, "Observation?_id=mine&_include=*&_revinclude=*", STRANGER)
@@ -53,7 +72,10 @@ async def test_a_role_sees_its_types_only_by_chains_includes_and_totals_too(stor
     assert (await ask(store, "Patient?_has:Observation:patient:code=8480-6&_total=accurate", desk)).total == 0
     assert (await ask(store, "?_id=bp&_total=accurate", desk)).total == 0
     assert {one.type for one in (await ask(store, "Patient/an/*?", desk)).matches} <= {
-        "Patient", "Encounter", "AllergyIntolerance"}
+        "Patient",
+        "Encounter",
+        "AllergyIntolerance",
+    }
     assert (await ask(store, "Patient?_id=an", ACTOR)).total == 1
 
 

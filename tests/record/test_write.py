@@ -10,9 +10,13 @@ import pytest
 from lienmach.base import errors
 from lienmach.record import conditional, history, ledger, read, write
 
-PATIENT = b'{"resourceType":"Patient","name":[{"text":"Nguy\xe1\xbb\x85n V\xc4\x83n \xc3\x82n"}],"birthDate":"1958-02-01"}'
-WEIGHT = (b'{"resourceType":"Observation","status":"final","code":{"text":"w"},"valueQuantity":{"value":62.50,'
-          b'"unit":"kg","system":"http://unitsofmeasure.org","code":"kg"},"subject":{"reference":"Patient/%s"}}')
+PATIENT = (
+    b'{"resourceType":"Patient","name":[{"text":"Nguy\xe1\xbb\x85n V\xc4\x83n \xc3\x82n"}],"birthDate":"1958-02-01"}'
+)
+WEIGHT = (
+    b'{"resourceType":"Observation","status":"final","code":{"text":"w"},"valueQuantity":{"value":62.50,'
+    b'"unit":"kg","system":"http://unitsofmeasure.org","code":"kg"},"subject":{"reference":"Patient/%s"}}'
+)
 
 
 async def _create(store, actor, body):
@@ -67,8 +71,9 @@ async def test_of_many_updates_of_one_version_exactly_one_wins(store, system):
 async def test_updates_without_if_match_all_succeed_one_after_the_other(store, system):
     stored = await _create(store, system, PATIENT)
     body = PATIENT[:-1] + b',"id":"%s"}' % stored.id.encode()
-    done = await asyncio.gather(*(
-        store.run(system, lambda tx: write.update(tx, "Patient", stored.id, body)) for _ in range(8)))
+    done = await asyncio.gather(
+        *(store.run(system, lambda tx: write.update(tx, "Patient", stored.id, body)) for _ in range(8))
+    )
     assert sorted(one.version_id for one in done) == list(range(2, 10))
 
 
@@ -94,9 +99,12 @@ async def test_an_id_that_was_deleted_can_be_written_again(store, system):
 
 async def test_one_hundred_conditional_creates_on_one_identifier_store_exactly_one(store, system):
     body = PATIENT[:-1] + b',"identifier":[{"system":"http://x","value":"1"}]}'
-    done = await asyncio.gather(*(
-        store.run(system, lambda tx: conditional.create(tx, "Patient", body, "identifier=http://x|1"))
-        for _ in range(100)))
+    done = await asyncio.gather(
+        *(
+            store.run(system, lambda tx: conditional.create(tx, "Patient", body, "identifier=http://x|1"))
+            for _ in range(100)
+        )
+    )
     assert sum(created for _, created in done) == 1
     assert len({stored.id for stored, _ in done}) == 1
 

@@ -21,8 +21,9 @@ async def add_user(pool: asyncpg.Pool, login: str, role: str, tenant: int = 1, *
     """An account with PASSWORD; the hash is made once for all tests, for it is slow on purpose."""
     if PASSWORD not in _hashes:
         _hashes[PASSWORD] = await passwords.hash_password(PASSWORD)
-    await users.add(pool, users.Account(tenant, login, f"{login} Thử", frozenset({role}), _hashes[PASSWORD], **more),
-                    clock.now())
+    await users.add(
+        pool, users.Account(tenant, login, f"{login} Thử", frozenset({role}), _hashes[PASSWORD], **more), clock.now()
+    )
 
 
 class Browser:
@@ -30,7 +31,8 @@ class Browser:
 
     def __init__(self, app: Any, address: str = "127.0.0.1") -> None:
         self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 5000)), base_url=BASE)
+            transport=httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 5000)), base_url=BASE
+        )
         self.page = ""
 
     async def get(self, path: str, **more: Any) -> httpx.Response:

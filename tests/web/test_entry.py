@@ -111,7 +111,9 @@ async def test_a_post_from_elsewhere_is_refused_even_with_proof(lan: Browser, he
     await lan.sign_in("lan")
     await lan.get("/")
     assert (await lan.post("/registration/patients", {"text": "an"}, headers=headers)).status_code == 403
-    assert (await lan.post("/registration/patients", {"text": "an"}, headers={"origin": "http://127.0.0.1:8000"})).status_code == 200
+    assert (
+        await lan.post("/registration/patients", {"text": "an"}, headers={"origin": "http://127.0.0.1:8000"})
+    ).status_code == 200
 
 
 async def test_the_proof_is_masked_anew_on_each_page(lan: Browser) -> None:

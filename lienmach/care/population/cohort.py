@@ -27,8 +27,10 @@ def generate(seed: int, people: int, *, until: date = UNTIL) -> Iterator[list[di
         number += 1
         members = households.build(seed, number, people - made, until)
         made += len(members)
-        group = [{**one.patient, "managingOrganization": {"reference": f"Organization/{places.hospital['id']}"}}
-                 for one in members]
+        group = [
+            {**one.patient, "managingOrganization": {"reference": f"Organization/{places.hospital['id']}"}}
+            for one in members
+        ]
         group += households.related(members)
         for one in members:
             group += lives.write(seed, one, places, until)

@@ -65,34 +65,83 @@ SHORT: tuple[ShortIllness, ...] = (
     ShortIllness("M54.5", "Đau thắt lưng", 9, (_IBUPROFEN,), 7, (18, 120)),
     ShortIllness("M17.9", "Thoái hóa khớp gối", 6, (_PARACETAMOL,), 14, (50, 120)),
     ShortIllness("L20.9", "Viêm da cơ địa", 4, (_CETIRIZINE,), 10),
-    ShortIllness("H10.9", "Viêm kết mạc", 4, (Drug("Natri clorid 0,9 % nhỏ mắt", "Nhỏ mắt ngày 4 lần.", 1, "lọ", "Nhỏ mắt"),), 1),
+    ShortIllness(
+        "H10.9", "Viêm kết mạc", 4, (Drug("Natri clorid 0,9 % nhỏ mắt", "Nhỏ mắt ngày 4 lần.", 1, "lọ", "Nhỏ mắt"),), 1
+    ),
     ShortIllness("N39.0", "Nhiễm trùng đường tiết niệu", 4, (_AMOXICILLIN,), 7, (16, 120)),
     ShortIllness("R51", "Đau đầu", 6, (_PARACETAMOL,), 5, (10, 120)),
     ShortIllness("S61.0", "Vết thương hở ngón tay", 3, (_PARACETAMOL,), 5, (4, 120), False, "Khâu vết thương phần mềm"),
     ShortIllness("K02.9", "Sâu răng", 4, (_PARACETAMOL,), 3, (6, 120), False, "Hàn răng"),
-    ShortIllness("A97.0", "Sốt xuất huyết Dengue không có dấu hiệu cảnh báo", 3, (_ORS, _PARACETAMOL), 5, (2, 120), True),
+    ShortIllness(
+        "A97.0", "Sốt xuất huyết Dengue không có dấu hiệu cảnh báo", 3, (_ORS, _PARACETAMOL), 5, (2, 120), True
+    ),
 )
 
 LONG: tuple[LongIllness, ...] = (
-    LongIllness("I10", "Tăng huyết áp nguyên phát", (40, 120), 0.24,
-                (Drug("Amlodipin 5 mg", "Sáng 1 viên.", 1), Drug("Losartan 50 mg", "Sáng 1 viên.", 1)),
-                ("creatinine", "potassium", "ldl")),
-    LongIllness("E11.9", "Đái tháo đường típ 2, không biến chứng", (38, 120), 0.09,
-                (Drug("Metformin 500 mg", "Sáng 1 viên, chiều 1 viên, sau ăn.", 2),
-                 Drug("Gliclazid MR 30 mg", "Sáng 1 viên, trong bữa ăn.", 1)),
-                ("glucose", "hba1c", "creatinine", "ldl")),
-    LongIllness("E78.5", "Rối loạn chuyển hóa lipid máu", (35, 120), 0.05, (Drug("Atorvastatin 10 mg", "Tối 1 viên.", 1),),
-                ("ldl", "cholesterol"), 6),
-    LongIllness("J45.9", "Hen phế quản", (5, 70), 0.025,
-                (Drug("Salbutamol xịt 100 mcg/liều", "Xịt 2 nhát khi khó thở.", 1, "nhát", "Hít"),
-                 Drug("Budesonid/Formoterol 160/4,5 mcg", "Sáng 1 nhát, tối 1 nhát, súc miệng sau xịt.", 2, "nhát", "Hít")), ()),
-    LongIllness("J44.9", "Bệnh phổi tắc nghẽn mạn tính", (50, 120), 0.04,
-                (Drug("Tiotropium 18 mcg", "Hít 1 viên mỗi sáng.", 1, "viên", "Hít"),), ()),
+    LongIllness(
+        "I10",
+        "Tăng huyết áp nguyên phát",
+        (40, 120),
+        0.24,
+        (Drug("Amlodipin 5 mg", "Sáng 1 viên.", 1), Drug("Losartan 50 mg", "Sáng 1 viên.", 1)),
+        ("creatinine", "potassium", "ldl"),
+    ),
+    LongIllness(
+        "E11.9",
+        "Đái tháo đường típ 2, không biến chứng",
+        (38, 120),
+        0.09,
+        (
+            Drug("Metformin 500 mg", "Sáng 1 viên, chiều 1 viên, sau ăn.", 2),
+            Drug("Gliclazid MR 30 mg", "Sáng 1 viên, trong bữa ăn.", 1),
+        ),
+        ("glucose", "hba1c", "creatinine", "ldl"),
+    ),
+    LongIllness(
+        "E78.5",
+        "Rối loạn chuyển hóa lipid máu",
+        (35, 120),
+        0.05,
+        (Drug("Atorvastatin 10 mg", "Tối 1 viên.", 1),),
+        ("ldl", "cholesterol"),
+        6,
+    ),
+    LongIllness(
+        "J45.9",
+        "Hen phế quản",
+        (5, 70),
+        0.025,
+        (
+            Drug("Salbutamol xịt 100 mcg/liều", "Xịt 2 nhát khi khó thở.", 1, "nhát", "Hít"),
+            Drug("Budesonid/Formoterol 160/4,5 mcg", "Sáng 1 nhát, tối 1 nhát, súc miệng sau xịt.", 2, "nhát", "Hít"),
+        ),
+        (),
+    ),
+    LongIllness(
+        "J44.9",
+        "Bệnh phổi tắc nghẽn mạn tính",
+        (50, 120),
+        0.04,
+        (Drug("Tiotropium 18 mcg", "Hít 1 viên mỗi sáng.", 1, "viên", "Hít"),),
+        (),
+    ),
 )
 
 ALLERGENS: tuple[tuple[str, str, str], ...] = (
-    ("Penicilin", "medication", "high"), ("Sulfamethoxazol", "medication", "high"), ("Tôm, cua", "food", "low"),
-    ("Đậu phộng", "food", "high"), ("Aspirin", "medication", "low"), ("Cephalexin", "medication", "high"))
+    ("Penicilin", "medication", "high"),
+    ("Sulfamethoxazol", "medication", "high"),
+    ("Tôm, cua", "food", "low"),
+    ("Đậu phộng", "food", "high"),
+    ("Aspirin", "medication", "low"),
+    ("Cephalexin", "medication", "high"),
+)
 
-PROCEDURES: tuple[str, ...] = ("Siêu âm ổ bụng", "Điện tâm đồ thường quy", "Chụp X-quang ngực thẳng", "Nội soi dạ dày",
-                               "Phẫu thuật nội soi cắt ruột thừa", "Mổ lấy thai", "Phẫu thuật đục thủy tinh thể")
+PROCEDURES: tuple[str, ...] = (
+    "Siêu âm ổ bụng",
+    "Điện tâm đồ thường quy",
+    "Chụp X-quang ngực thẳng",
+    "Nội soi dạ dày",
+    "Phẫu thuật nội soi cắt ruột thừa",
+    "Mổ lấy thai",
+    "Phẫu thuật đục thủy tinh thể",
+)

@@ -38,8 +38,12 @@ def build(seed: int) -> Facilities:
     hospital = _organization(f"d{seed}-hospital", "Trung tâm Y tế khu vực Liền Mạch (mẫu)", "prov", chosen[0])
     insurer = _organization(f"d{seed}-insurer", "Bảo hiểm xã hội (mẫu)", "ins", chosen[0])
     stations = tuple(
-        (one.code, _organization(f"d{seed}-station-{one.code}", f"Trạm Y tế {one.full_name} (mẫu)", "prov", one, hospital))
-        for one in chosen)
+        (
+            one.code,
+            _organization(f"d{seed}-station-{one.code}", f"Trạm Y tế {one.full_name} (mẫu)", "prov", one, hospital),
+        )
+        for one in chosen
+    )
     staff: dict[str, list[dict[str, Any]]] = {}
     for word, title, count in _STAFF:
         for number in range(1, count + 1):
@@ -47,21 +51,42 @@ def build(seed: int) -> Facilities:
             style = invented_names.STYLES[0]
             full = invented_names.draw_full(style, invented_names.draw_family(style, random), sex, random)
             name = person_draft.human_name(full)
-            staff.setdefault(word, []).append(made.resource(
-                "Practitioner", f"d{seed}-staff-{len(staff)}-{number:02d}",
-                identifier=[{"system": "https://lienmach.org/sid/demo-staff", "value": f"{seed}-{len(staff)}-{number:02d}"}],
-                active=True, name=[{**name, "text": f"{title} {full} (mẫu)", "prefix": [title]}], gender=sex,
-                qualification=[{"code": {"text": word}}]))
+            staff.setdefault(word, []).append(
+                made.resource(
+                    "Practitioner",
+                    f"d{seed}-staff-{len(staff)}-{number:02d}",
+                    identifier=[
+                        {"system": "https://lienmach.org/sid/demo-staff", "value": f"{seed}-{len(staff)}-{number:02d}"}
+                    ],
+                    active=True,
+                    name=[{**name, "text": f"{title} {full} (mẫu)", "prefix": [title]}],
+                    gender=sex,
+                    qualification=[{"code": {"text": word}}],
+                )
+            )
     everyone = [one for group in staff.values() for one in group]
-    return Facilities(hospital, insurer, stations, tuple(staff["Bác sĩ"]), tuple(staff["Điều dưỡng"]),
-                      (hospital, insurer, *(station for _, station in stations), *everyone))
+    return Facilities(
+        hospital,
+        insurer,
+        stations,
+        tuple(staff["Bác sĩ"]),
+        tuple(staff["Điều dưỡng"]),
+        (hospital, insurer, *(station for _, station in stations), *everyone),
+    )
 
 
-def _organization(resource_id: str, name: str, kind: str, commune: places.Commune,
-                  parent: dict[str, Any] | None = None) -> dict[str, Any]:
+def _organization(
+    resource_id: str, name: str, kind: str, commune: places.Commune, parent: dict[str, Any] | None = None
+) -> dict[str, Any]:
     address = person_draft.build_address(person_draft.PersonDraft(commune_code=commune.code))
     address["use"] = "work"
     return made.resource(
-        "Organization", resource_id, active=True, type=[made.hl7("organization-type", kind)], name=name,
-        telecom=[{"system": "phone", "value": "0000000115", "use": "work"}], address=[address],
-        partOf=made.reference(parent) if parent else None)
+        "Organization",
+        resource_id,
+        active=True,
+        type=[made.hl7("organization-type", kind)],
+        name=name,
+        telecom=[{"system": "phone", "value": "0000000115", "use": "work"}],
+        address=[address],
+        partOf=made.reference(parent) if parent else None,
+    )

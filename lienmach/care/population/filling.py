@@ -26,8 +26,9 @@ class Progress:
     kept: int = 0
 
 
-async def fill(store: Store, actor: Actor, *, seed: int, people: int,
-               report: Callable[[int], None] = lambda people: None) -> Progress:
+async def fill(
+    store: Store, actor: Actor, *, seed: int, people: int, report: Callable[[int], None] = lambda people: None
+) -> Progress:
     """Store what is missing of the population of `seed`; `report` gets the people passed, after each commit.
 
     Raises errors.Refused, errors.Unavailable; what was committed before stays.

@@ -17,13 +17,25 @@ from lienmach.care.population import facilities, invented_names, made
 from lienmach.standards.vietnam import places
 
 _HOME_SHARE = 0.7
-_STREETS = ("Đường Hoa Sữa", "Đường Bờ Kè", "Đường Ruộng Muối", "Đường Phượng Vĩ", "Đường Giếng Nước", "Đường Cây Ổi",
-            "Đường Đồng Dứa", "Đường Xóm Chợ", "Ngõ Lò Gạch", "Hẻm Ụ Nổi")
+_STREETS = (
+    "Đường Hoa Sữa",
+    "Đường Bờ Kè",
+    "Đường Ruộng Muối",
+    "Đường Phượng Vĩ",
+    "Đường Giếng Nước",
+    "Đường Cây Ổi",
+    "Đường Đồng Dứa",
+    "Đường Xóm Chợ",
+    "Ngõ Lò Gạch",
+    "Hẻm Ụ Nổi",
+)
 # (provinces up to this code, hamlets): the words for a hamlet differ from north to south.
-_HAMLETS = ((25, ("Bản Nậm Ủ", "Thôn Đồng Mẫu", "Xóm Giếng Ngự", "Tổ dân phố Thử")),
-            (58, ("Thôn Đồng Mẫu", "Thôn Ngòi Ưng", "Xóm Giếng Ngự", "Tổ dân phố Thử")),
-            (68, ("Buôn Mẫu", "Thôn Đồng Mẫu", "Thôn Ngòi Ưng", "Tổ dân phố Thử")),
-            (99, ("Ấp Rạch Đôi", "Ấp Giồng Ổi", "Ấp Bình Thử", "Khu phố Mẫu")))
+_HAMLETS = (
+    (25, ("Bản Nậm Ủ", "Thôn Đồng Mẫu", "Xóm Giếng Ngự", "Tổ dân phố Thử")),
+    (58, ("Thôn Đồng Mẫu", "Thôn Ngòi Ưng", "Xóm Giếng Ngự", "Tổ dân phố Thử")),
+    (68, ("Buôn Mẫu", "Thôn Đồng Mẫu", "Thôn Ngòi Ưng", "Tổ dân phố Thử")),
+    (99, ("Ấp Rạch Đôi", "Ấp Giồng Ổi", "Ấp Bình Thử", "Khu phố Mẫu")),
+)
 # Where groups with names of their own mostly live, by the code of their group.
 _HOMES = {"02": ("04", "20", "19"), "08": ("08", "11", "15"), "12": ("66",)}
 _KINDS = (("single", 9), ("elders", 12), ("couple", 10), ("family", 45), ("three", 24))
@@ -58,13 +70,19 @@ def build(seed: int, number: int, size_max: int, until: date) -> list[Member]:
         birth = max(birth, until - timedelta(days=99 * 365))
         draft = _draft(Random(f"{seed}-{number}-{index}"), name, birth, sex, commune, until)
         # Half of all cards print names in capitals; the record keeps them as printed.
-        draft = replace(draft, name=name.upper() if random.random() < 0.5 else name, address_line=line,
-                        ethnic_code=style.ethnic_code)
+        draft = replace(
+            draft,
+            name=name.upper() if random.random() < 0.5 else name,
+            address_line=line,
+            ethnic_code=style.ethnic_code,
+        )
         patient_id = f"d{seed}-{number:05d}-{index + 1}"
         patient = person_draft.build(draft)
         if role == "grandparent" and random.random() < 0.08:
             patient["birthDate"] = patient["birthDate"][:4]  # only the year is known of some old people
-        members.append(Member(patient_id, role, birth, sex, draft, {"resourceType": "Patient", "id": patient_id, **patient}))
+        members.append(
+            Member(patient_id, role, birth, sex, draft, {"resourceType": "Patient", "id": patient_id, **patient})
+        )
     return members
 
 
@@ -82,10 +100,17 @@ def related(members: list[Member]) -> list[dict[str, Any]]:
 
 def _relation(of: Member, who: Member, code: str) -> dict[str, Any]:
     return made.resource(
-        "RelatedPerson", f"{of.patient_id}-{code.lower()}", active=True,
-        patient={"reference": f"Patient/{of.patient_id}"}, relationship=[made.hl7("v3-RoleCode", code)],
-        name=who.patient["name"], telecom=who.patient.get("telecom"), gender=who.sex,
-        birthDate=who.patient["birthDate"], address=who.patient["address"])
+        "RelatedPerson",
+        f"{of.patient_id}-{code.lower()}",
+        active=True,
+        patient={"reference": f"Patient/{of.patient_id}"},
+        relationship=[made.hl7("v3-RoleCode", code)],
+        name=who.patient["name"],
+        telecom=who.patient.get("telecom"),
+        gender=who.sex,
+        birthDate=who.patient["birthDate"],
+        address=who.patient["address"],
+    )
 
 
 def _plan(random: Random) -> list[tuple[str, float, str]]:
@@ -119,8 +144,9 @@ def _commune(random: Random, ethnic_code: str = "01") -> places.Commune:
     return random.choice(places.communes(province.code))
 
 
-def _draft(random: Random, name: str, birth: date, sex: str, commune: places.Commune,
-           until: date) -> person_draft.PersonDraft:
+def _draft(
+    random: Random, name: str, birth: date, sex: str, commune: places.Commune, until: date
+) -> person_draft.PersonDraft:
     age = (until - birth).days / 365.25
     old_codes = [one.code for one in places.provinces(date(2025, 6, 30)) if one.successor == commune.province]
     born_in = random.choice(old_codes)
@@ -132,12 +158,18 @@ def _draft(random: Random, name: str, birth: date, sex: str, commune: places.Com
         object_code, level = _insured(random, age)
         card = f"{object_code}{level}{born_in}{social}"
     return person_draft.PersonDraft(
-        name=name, birth=birth.isoformat(), sex=sex,
+        name=name,
+        birth=birth.isoformat(),
+        sex=sex,
         citizen_number=citizen if age > 0.2 else "",
         old_number=f"99{random.randint(0, 9999999):07d}" if age > 40 and random.random() < 0.3 else "",
-        insurance_number=card, social_number=social if card else "",
+        insurance_number=card,
+        social_number=social if card else "",
         phone=f"0000{random.randint(0, 999999):06d}" if age >= 14 else "",
-        commune_code=commune.code, province_code=commune.province, demo=True)
+        commune_code=commune.code,
+        province_code=commune.province,
+        demo=True,
+    )
 
 
 def _insured(random: Random, age: float) -> tuple[str, str]:
@@ -150,5 +182,6 @@ def _insured(random: Random, age: float) -> tuple[str, str]:
         return "LH", "2"
     if age >= 60 and random.random() < 0.4:
         return "HT", "3"
-    return random.choices((("DN", "4"), ("GD", "4"), ("HC", "4"), ("CN", "2"), ("HN", "2"), ("DT", "2")),
-                          weights=(36, 44, 6, 6, 5, 3))[0]
+    return random.choices(
+        (("DN", "4"), ("GD", "4"), ("HC", "4"), ("CN", "2"), ("HN", "2"), ("DT", "2")), weights=(36, 44, 6, 6, 5, 3)
+    )[0]

@@ -59,8 +59,14 @@ class Style:
     families: str
 
 
-STYLES = (Style("01", 860, _FAMILIES), Style("02", 40, _TAY), Style("05", 40, _KHMER), Style("04", 20, _HOA),
-          Style("08", 25, _HMONG_FAMILIES), Style("12", 15, _EDE_CLANS))
+STYLES = (
+    Style("01", 860, _FAMILIES),
+    Style("02", 40, _TAY),
+    Style("05", 40, _KHMER),
+    Style("04", 20, _HOA),
+    Style("08", 25, _HMONG_FAMILIES),
+    Style("12", 15, _EDE_CLANS),
+)
 
 
 class _Draw:
@@ -77,8 +83,14 @@ class _Draw:
 
 _DRAWS: dict[str, _Draw] = {
     text: _Draw(text)
-    for text in (*(style.families for style in STYLES), *_MIDDLES.values(), *_GIVENS.values(), *_HMONG.values(),
-                 *_HMONG_GIVENS.values(), *_EDE_GIVENS.values())
+    for text in (
+        *(style.families for style in STYLES),
+        *_MIDDLES.values(),
+        *_GIVENS.values(),
+        *_HMONG.values(),
+        *_HMONG_GIVENS.values(),
+        *_EDE_GIVENS.values(),
+    )
 }
 
 

@@ -23,7 +23,11 @@ _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/"
 
 def resource(kind: str, resource_id: str, **elements: Any) -> dict[str, Any]:
     """A resource with id and mark; elements that are None are left out. `class_` stands for `class`."""
-    made: dict[str, Any] = {"resourceType": kind, "id": resource_id, "meta": {"security": [dict(person_draft.TEST_DATA)]}}
+    made: dict[str, Any] = {
+        "resourceType": kind,
+        "id": resource_id,
+        "meta": {"security": [dict(person_draft.TEST_DATA)]},
+    }
     for name, value in elements.items():
         if value is not None:
             made[name.rstrip("_")] = value
@@ -56,7 +60,12 @@ def reference(target: dict[str, Any], display: str = "") -> dict[str, Any]:
 
 def quantity(value: str | int, unit: str, code: str = "") -> dict[str, Any]:
     """A UCUM quantity. value: digits as they shall be written. unit: for people; code: UCUM, if it differs."""
-    return {"value": Decimal(value) if isinstance(value, str) else value, "unit": unit, "system": UCUM, "code": code or unit}
+    return {
+        "value": Decimal(value) if isinstance(value, str) else value,
+        "unit": unit,
+        "system": UCUM,
+        "code": code or unit,
+    }
 
 
 def moment(at: datetime) -> str:

@@ -34,7 +34,9 @@ LABS: dict[str, Lab] = {
     "cholesterol": Lab("14647-2", "Cholesterol toàn phần", "mmol/L", "mmol/L", "3.1", "5.2", 5.4, 0.9, 2),
 }
 _VITAL = [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"}]}]
-_LABORATORY = [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory"}]}]
+_LABORATORY = [
+    {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory"}]}
+]
 
 
 def pressure(base: dict[str, Any], resource_id: str, at: datetime, random: Random, *, high: bool) -> dict[str, Any]:
@@ -43,18 +45,34 @@ def pressure(base: dict[str, Any], resource_id: str, at: datetime, random: Rando
     diastolic = min(round(random.gauss(86 if high else 76, 8)), systolic - 20)
     parts = (("8480-6", "Huyết áp tâm thu", systolic), ("8462-4", "Huyết áp tâm trương", diastolic))
     return made.resource(
-        "Observation", resource_id, status="final", category=_VITAL, code=made.concept("Huyết áp", made.LOINC, "85354-9"),
-        **base, effectiveDateTime=made.moment(at),
-        component=[{"code": made.concept(text, made.LOINC, code), "valueQuantity": made.quantity(value, "mmHg", "mm[Hg]")}
-                   for code, text, value in parts])
+        "Observation",
+        resource_id,
+        status="final",
+        category=_VITAL,
+        code=made.concept("Huyết áp", made.LOINC, "85354-9"),
+        **base,
+        effectiveDateTime=made.moment(at),
+        component=[
+            {"code": made.concept(text, made.LOINC, code), "valueQuantity": made.quantity(value, "mmHg", "mm[Hg]")}
+            for code, text, value in parts
+        ],
+    )
 
 
-def vital(base: dict[str, Any], resource_id: str, at: datetime, code: str, text: str, value: str, unit: str,
-          ucum: str = "") -> dict[str, Any]:
+def vital(
+    base: dict[str, Any], resource_id: str, at: datetime, code: str, text: str, value: str, unit: str, ucum: str = ""
+) -> dict[str, Any]:
     """One vital sign with one value."""
-    return made.resource("Observation", resource_id, status="final", category=_VITAL,
-                         code=made.concept(text, made.LOINC, code), **base, effectiveDateTime=made.moment(at),
-                         valueQuantity=made.quantity(value, unit, ucum))
+    return made.resource(
+        "Observation",
+        resource_id,
+        status="final",
+        category=_VITAL,
+        code=made.concept(text, made.LOINC, code),
+        **base,
+        effectiveDateTime=made.moment(at),
+        valueQuantity=made.quantity(value, unit, ucum),
+    )
 
 
 def lab(base: dict[str, Any], resource_id: str, at: datetime, key: str, random: Random) -> dict[str, Any]:
@@ -64,11 +82,19 @@ def lab(base: dict[str, Any], resource_id: str, at: datetime, key: str, random: 
     value = f"{number:.{one.digits}f}"
     flag = "H" if float(value) > float(one.high) else "L" if float(value) < float(one.low) else "N"
     return made.resource(
-        "Observation", resource_id, status="final", category=_LABORATORY,
-        code=made.concept(one.text, made.LOINC, one.code), **base, effectiveDateTime=made.moment(at),
+        "Observation",
+        resource_id,
+        status="final",
+        category=_LABORATORY,
+        code=made.concept(one.text, made.LOINC, one.code),
+        **base,
+        effectiveDateTime=made.moment(at),
         valueQuantity=made.quantity(value, one.unit, one.ucum),
         interpretation=[made.hl7("v3-ObservationInterpretation", flag)],
-        referenceRange=[{"low": made.quantity(one.low, one.unit, one.ucum), "high": made.quantity(one.high, one.unit, one.ucum)}])
+        referenceRange=[
+            {"low": made.quantity(one.low, one.unit, one.ucum), "high": made.quantity(one.high, one.unit, one.ucum)}
+        ],
+    )
 
 
 def weight_kg(age: float, sex: str, random: Random) -> float:

@@ -42,14 +42,23 @@ def due(birth: date, until: date, random: Random) -> Iterator[tuple[str, date, i
                 yield key, on, dose
 
 
-def build(resource_id: str, patient: dict[str, Any], place: dict[str, Any], key: str, at: datetime, dose: int,
-          random: Random) -> dict[str, Any]:
+def build(
+    resource_id: str, patient: dict[str, Any], place: dict[str, Any], key: str, at: datetime, dose: int, random: Random
+) -> dict[str, Any]:
     """One Immunization."""
     text, cvx = _BY_KEY[key]
     oral = key in ("OPV", "Rota")
     return made.resource(
-        "Immunization", resource_id, status="completed", vaccineCode=made.concept(text, made.CVX, cvx), patient=patient,
-        occurrenceDateTime=made.moment(at), primarySource=True, lotNumber=f"MAU{random.randint(1000, 9999)}",
-        site=None if oral else {"text": "Mặt trước ngoài đùi trái"}, route={"text": "Uống" if oral else "Tiêm bắp"},
+        "Immunization",
+        resource_id,
+        status="completed",
+        vaccineCode=made.concept(text, made.CVX, cvx),
+        patient=patient,
+        occurrenceDateTime=made.moment(at),
+        primarySource=True,
+        lotNumber=f"MAU{random.randint(1000, 9999)}",
+        site=None if oral else {"text": "Mặt trước ngoài đùi trái"},
+        route={"text": "Uống" if oral else "Tiêm bắp"},
         performer=[{"actor": made.reference(place)}],
-        protocolApplied=[{"series": "Tiêm chủng mở rộng", "doseNumberPositiveInt": dose}])
+        protocolApplied=[{"series": "Tiêm chủng mở rộng", "doseNumberPositiveInt": dose}],
+    )

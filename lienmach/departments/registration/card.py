@@ -17,10 +17,16 @@ from lienmach.standards.fhir.definitions import Definitions
 from lienmach.web import formats
 
 _SYSTEMS = {
-    "http://snomed.info/sct": "SNOMED CT", "http://loinc.org": "LOINC", "http://hl7.org/fhir/sid/icd-10": "ICD-10",
-    "http://hl7.org/fhir/sid/cvx": "CVX", "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm",
-    "http://unitsofmeasure.org": "UCUM", "http://www.whocc.no/atc": "ATC", "urn:iso:std:iso:3166": "ISO 3166",
-    "urn:ietf:bcp:47": "BCP 47", "urn:iso:std:iso:4217": "ISO 4217",
+    "http://snomed.info/sct": "SNOMED CT",
+    "http://loinc.org": "LOINC",
+    "http://hl7.org/fhir/sid/icd-10": "ICD-10",
+    "http://hl7.org/fhir/sid/cvx": "CVX",
+    "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm",
+    "http://unitsofmeasure.org": "UCUM",
+    "http://www.whocc.no/atc": "ATC",
+    "urn:iso:std:iso:3166": "ISO 3166",
+    "urn:ietf:bcp:47": "BCP 47",
+    "urn:iso:std:iso:4217": "ISO 4217",
 }
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _DEPTH_MAX = 24
@@ -60,12 +66,17 @@ class Reader:
     def read(self, resource: dict[str, Any]) -> tuple[Fact, ...]:
         """The facts of a resource, in the order in which they were sent; what speaks about the data comes last."""
         said = {name: value for name, value in resource.items() if name.removeprefix("_") not in _ABOUT_THE_DATA}
-        ordered = said | {name: value for last in _ABOUT_THE_DATA for name, value in resource.items()
-                          if name.removeprefix("_") == last}
+        ordered = said | {
+            name: value
+            for last in _ABOUT_THE_DATA
+            for name, value in resource.items()
+            if name.removeprefix("_") == last
+        }
         return self._children(ordered, str(resource.get("resourceType", "")), "", frozenset({"resourceType"}), 0)
 
-    def _children(self, value: dict[str, Any], path: str, key: str, covered: frozenset[str] | set[str],
-                  depth: int) -> tuple[Fact, ...]:
+    def _children(
+        self, value: dict[str, Any], path: str, key: str, covered: frozenset[str] | set[str], depth: int
+    ) -> tuple[Fact, ...]:
         if depth > _DEPTH_MAX:
             return ()
         found: list[Fact] = []
@@ -73,11 +84,14 @@ class Reader:
             plain = name.removeprefix("_")
             if plain in covered or (name != plain and plain in value):
                 continue
-            found += self._element(value, path, plain, inner if name == plain else None, f"{key}.{plain}" if key else plain, depth)
+            found += self._element(
+                value, path, plain, inner if name == plain else None, f"{key}.{plain}" if key else plain, depth
+            )
         return tuple(found)
 
-    def _element(self, parent: dict[str, Any], path: str, name: str, value: Any, key: str,
-                 depth: int) -> Iterator[Fact]:
+    def _element(
+        self, parent: dict[str, Any], path: str, name: str, value: Any, key: str, depth: int
+    ) -> Iterator[Fact]:
         stem, datatype, below = self._kind(path, name)
         label = fhir_words.element_word(stem, self.language)
         beside = parent.get(f"_{name}")
@@ -102,7 +116,7 @@ class Reader:
             element = next((one for one in known.values() if one.is_choice and name.startswith(one.name)), None)
             if element is None:
                 return name, "", ""
-            suffix = name[len(element.name):]
+            suffix = name[len(element.name) :]
             datatype = next((one for one in element.types if one[:1].upper() + one[1:] == suffix), suffix)
             return element.name, datatype, datatype
         return name, element.types[0] if element.types else "", self.definitions.type_of_children(path, element)
@@ -113,14 +127,18 @@ class Reader:
         else:
             fact = self._primitive(label, datatype, value, key)
         if isinstance(beside, dict):  # extensions and id of a primitive stand in its `_name` twin
-            fact = replace(fact, children=fact.children + self._children(beside, "Element", key, frozenset(), depth + 1))
+            fact = replace(
+                fact, children=fact.children + self._children(beside, "Element", key, frozenset(), depth + 1)
+            )
         return fact
 
     def _primitive(self, label: str, datatype: str, value: Any, key: str) -> Fact:
         if value is None:
             return Fact(label, key)
         if isinstance(value, bool):
-            return Fact(label, key, ("Có" if value else "Không") if self.language == "vi" else ("Yes" if value else "No"))
+            return Fact(
+                label, key, ("Có" if value else "Không") if self.language == "vi" else ("Yes" if value else "No")
+            )
         if datatype in ("date", "dateTime", "instant"):
             return Fact(label, key, formats.moment(str(value), self.zone), str(value) if "T" in str(value) else "")
         if datatype == "code":
@@ -135,8 +153,12 @@ class Reader:
     def _complex(self, label: str, datatype: str, below: str, value: dict[str, Any], key: str, depth: int) -> Fact:
         if "resourceType" in value and datatype in ("Resource", ""):
             kind = str(value["resourceType"])
-            return Fact(label, key, fhir_words.type_word(kind, self.language), children=self._children(
-                value, kind, key, frozenset({"resourceType"}), depth + 1))
+            return Fact(
+                label,
+                key,
+                fhir_words.type_word(kind, self.language),
+                children=self._children(value, kind, key, frozenset({"resourceType"}), depth + 1),
+            )
         text, code, covered = self._line(datatype, value)
         href = self._href(str(value.get("reference", ""))) if datatype == "Reference" else ""
         story = narrative.clean(str(value.get("div", ""))) if datatype == "Narrative" else ""
@@ -162,22 +184,35 @@ class Reader:
             parts = ["" if own == word else own, "" if sign in (word, own) and own != word else sign, _system(system)]
             return word, " · ".join(part for part in parts if part), {"code", "system", "display"}
         if datatype == "CodeableConcept":
-            return values.concept(value, self.language), "", {"text"} if value.get("text") == values.concept(
-                value, self.language) else set()
+            return (
+                values.concept(value, self.language),
+                "",
+                {"text"} if value.get("text") == values.concept(value, self.language) else set(),
+            )
         if datatype in ("Quantity", "Age", "Duration", "Count", "Distance", "SimpleQuantity"):
             exact = formats.number(value.get("value"))
             said = values.quantity(value, self.language)
             unit = str(value.get("unit", ""))
             coded = str(value.get("code", ""))
-            unsaid = [exact if exact not in said else "", unit if unit not in said else "",
-                      coded if coded != unit else "", _system(str(value.get("system", "")))]
+            unsaid = [
+                exact if exact not in said else "",
+                unit if unit not in said else "",
+                coded if coded != unit else "",
+                _system(str(value.get("system", ""))),
+            ]
             return said, " · ".join(part for part in unsaid if part), {"value", "unit", "code", "system", "comparator"}
         if datatype == "Reference":
             target = str(value.get("reference", ""))
             kind = target.partition("/")[0]
-            shown = str(value.get("display", "")) or self.names.get(target, "") or (
-                fhir_words.type_word(kind, self.language) if self.definitions.is_resource_type(kind) else
-                values.reference(value))
+            shown = (
+                str(value.get("display", ""))
+                or self.names.get(target, "")
+                or (
+                    fhir_words.type_word(kind, self.language)
+                    if self.definitions.is_resource_type(kind)
+                    else values.reference(value)
+                )
+            )
             return shown, target if target != shown else "", {"reference", "display", "type"}
         if datatype == "Identifier":
             return str(value.get("value", "")), str(value.get("system", "")), {"value", "system"}
@@ -272,7 +307,7 @@ def pretty(body: bytes) -> str:
             at = end
             continue
         if char in "{[":
-            rest = text[at + 1:].lstrip()[:1]
+            rest = text[at + 1 :].lstrip()[:1]
             if rest and rest in "}]":
                 out.append(char + rest)
                 at = text.index(rest, at + 1) + 1

@@ -18,7 +18,7 @@ def _table() -> dict[tuple[str, str], str]:
 
 
 def split(name: str) -> str:
-    """"dosageInstruction" -> "Dosage instruction"."""
+    """ "dosageInstruction" -> "Dosage instruction"."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).replace("-", " ")
     return words[:1].upper() + words[1:].lower() if words else ""
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 from html import escape
 from html.parser import HTMLParser
 
-_TAGS = frozenset("""b big blockquote br caption cite code dd div dl dt em h3 h4 h5 h6 hr i li ol p pre small span strong
-sub sup table tbody td tfoot th thead tr u ul""".split())
+_TAGS = frozenset(
+    """b big blockquote br caption cite code dd div dl dt em h3 h4 h5 h6 hr i li ol p pre small span strong
+sub sup table tbody td tfoot th thead tr u ul""".split()
+)
 _EMPTY = frozenset({"br", "hr"})
 _SILENT = frozenset({"script", "style", "head", "title", "iframe", "object", "svg", "math", "template"})
 _LENGTH_MAX = 200_000

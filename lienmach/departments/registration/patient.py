@@ -47,14 +47,25 @@ async def show(request: Request, actor: Actor) -> Response:
         more = ""
         if found.next_mark:
             last = days[-1]["day"] if days else ""
-            more = "?" + urlencode({**{name: value for name, value in asked.items() if value},
-                                    "after": found.next_mark, "day": last})
+            more = "?" + urlencode(
+                {**{name: value for name, value in asked.items() if value}, "after": found.next_mark, "day": last}
+            )
         return rendering.render(
-            request, "registration/patient.html", block="entries" if rendering.is_fragment(request) else "",
-            banner=banner, patient_id=patient_id, days=days, more=more, asked=asked, tab="timeline",
-            kinds=_kinds(counts), years=_years(counts), facilities=_facilities(visits),
+            request,
+            "registration/patient.html",
+            block="entries" if rendering.is_fragment(request) else "",
+            banner=banner,
+            patient_id=patient_id,
+            days=days,
+            more=more,
+            asked=asked,
+            tab="timeline",
+            kinds=_kinds(counts),
+            years=_years(counts),
+            facilities=_facilities(visits),
             total=sum(number for _, _, number in counts),
-            can_see_access=roles.may(actor, "patients.access"))
+            can_see_access=roles.may(actor, "patients.access"),
+        )
 
 
 def checked_id(request: Request) -> str:
@@ -65,8 +76,9 @@ def checked_id(request: Request) -> str:
     return patient_id
 
 
-def _filter(tx: Transaction, asked: dict[str, str], counts: list[tuple[str, int | None, int]],
-            visits: list[dict[str, Any]]) -> life.Filter:
+def _filter(
+    tx: Transaction, asked: dict[str, str], counts: list[tuple[str, int | None, int]], visits: list[dict[str, Any]]
+) -> life.Filter:
     present = tuple(sorted({name for name, _, _ in counts}))
     types: tuple[str, ...] = ()
     if asked["kind"]:
@@ -76,8 +88,14 @@ def _filter(tx: Transaction, asked: dict[str, str], counts: list[tuple[str, int 
     if asked["facility"]:
         targets = [f"Organization/{asked['facility']}"]
         inside = [f"Encounter/{one['id']}" for one in visits if one["facility"] == asked["facility"]]
-        found = [term for name in types or present for term in (
-            *life.terms_of(tx, name, _FACILITY_CODES, targets), *life.terms_of(tx, name, _VISIT_CODES, inside))]
+        found = [
+            term
+            for name in types or present
+            for term in (
+                *life.terms_of(tx, name, _FACILITY_CODES, targets),
+                *life.terms_of(tx, name, _VISIT_CODES, inside),
+            )
+        ]
         wanted = replace(wanted, terms=tuple(found) or (0,))
     return wanted
 
@@ -89,8 +107,13 @@ async def _visits(tx: Transaction, patient_id: str) -> list[dict[str, Any]]:
     for entry in found.entries:
         provider = fhir_json.parse(entry.stored.body).get("serviceProvider") or {}
         reference = str(provider.get("reference", ""))
-        visits.append({"id": entry.stored.id, "name": str(provider.get("display", "")),
-                       "facility": reference.removeprefix("Organization/") if reference.startswith("Organization/") else ""})
+        visits.append(
+            {
+                "id": entry.stored.id,
+                "name": str(provider.get("display", "")),
+                "facility": reference.removeprefix("Organization/") if reference.startswith("Organization/") else "",
+            }
+        )
     missing = {f"Organization/{one['facility']}" for one in visits if one["facility"] and not one["name"]}
     names = await titles.of(tx, missing)
     for one in visits:
@@ -114,11 +137,15 @@ async def _days(tx: Transaction, entries: list[life.Entry], patient_id: str, lan
         day = formats.day(entry.at, zone) if entry.at else ""
         if not days or days[-1]["day"] != day:
             days.append({"day": day, "lines": []})
-        days[-1]["lines"].append({
-            "url": f"/registration/patients/{patient_id}/entries/{entry.stored.type}/{entry.stored.id}",
-            "time": _time(entry.at, zone), "summary": summary,
-            "title": names.get(summary.title_ref, "") or summary.title,
-            "place": names.get(summary.place_ref, "") or summary.place})
+        days[-1]["lines"].append(
+            {
+                "url": f"/registration/patients/{patient_id}/entries/{entry.stored.type}/{entry.stored.id}",
+                "time": _time(entry.at, zone),
+                "summary": summary,
+                "title": names.get(summary.title_ref, "") or summary.title,
+                "place": names.get(summary.place_ref, "") or summary.place,
+            }
+        )
     return days
 
 

@@ -21,16 +21,32 @@ from lienmach.web.pages import page
 PAGE_COUNT = 50
 #: AuditEvent.subtype (FHIR restful-interaction) -> what was done, as a key of `web/words`.
 _DONE = {
-    "read": "Xem", "vread": "Xem bản cũ", "history-instance": "Xem lịch sử sửa", "search-type": "Tìm thấy khi tra cứu",
-    "search-system": "Mở hồ sơ", "create": "Ghi mới", "update": "Sửa", "patch": "Sửa", "delete": "Xoá",
-    "transaction": "Gửi nhiều mục", "batch": "Gửi nhiều mục", "history-type": "Xem lịch sử sửa",
+    "read": "Xem",
+    "vread": "Xem bản cũ",
+    "history-instance": "Xem lịch sử sửa",
+    "search-type": "Tìm thấy khi tra cứu",
+    "search-system": "Mở hồ sơ",
+    "create": "Ghi mới",
+    "update": "Sửa",
+    "patch": "Sửa",
+    "delete": "Xoá",
+    "transaction": "Gửi nhiều mục",
+    "batch": "Gửi nhiều mục",
+    "history-type": "Xem lịch sử sửa",
     "history-system": "Xem lịch sử sửa",
 }
 #: v3 PurposeOfUse -> why, as a key of `web/words`.
 _PURPOSE = {
-    "TREAT": "Khám chữa bệnh", "ETREAT": "Cấp cứu", "BTG": "Phá khoá khẩn cấp", "HPAYMT": "Thanh toán",
-    "HOPERAT": "Quản lý cơ sở", "PATADMIN": "Tiếp đón, hành chính", "SYSADMIN": "Quản trị hệ thống",
-    "HRESCH": "Nghiên cứu", "PUBHLTH": "Y tế công cộng", "HTEST": "Dữ liệu thử",
+    "TREAT": "Khám chữa bệnh",
+    "ETREAT": "Cấp cứu",
+    "BTG": "Phá khoá khẩn cấp",
+    "HPAYMT": "Thanh toán",
+    "HOPERAT": "Quản lý cơ sở",
+    "PATADMIN": "Tiếp đón, hành chính",
+    "SYSADMIN": "Quản trị hệ thống",
+    "HRESCH": "Nghiên cứu",
+    "PUBHLTH": "Y tế công cộng",
+    "HTEST": "Dữ liệu thử",
 }
 _WRITES = frozenset({"create", "update", "patch", "delete", "transaction", "batch"})
 
@@ -49,9 +65,17 @@ async def index(request: Request, actor: Actor) -> Response:
         events = [_event(fhir_json.parse(one.body), language) for one in found.matches]
         more = "?" + urlencode({"after": found.next_cursor}) if found.next_cursor else ""
         return rendering.render(
-            request, "registration/patient_access.html", block="rows" if rendering.is_fragment(request) else "",
-            banner=banner, patient_id=patient_id, events=events, more=more, tab="access",
-            can_read=roles.may(actor, "patients.read"), can_see_access=True)
+            request,
+            "registration/patient_access.html",
+            block="rows" if rendering.is_fragment(request) else "",
+            banner=banner,
+            patient_id=patient_id,
+            events=events,
+            more=more,
+            tab="access",
+            can_read=roles.may(actor, "patients.read"),
+            can_see_access=True,
+        )
 
 
 def _event(resource: dict[str, Any], language: str) -> dict[str, Any]:
@@ -66,9 +90,14 @@ def _event(resource: dict[str, Any], language: str) -> dict[str, Any]:
         "who": who.get("display") or (who.get("identifier") or {}).get("value") or who.get("reference") or "?",
         "login": (who.get("identifier") or {}).get("value", ""),
         "roles": [_role(one, language) for one in person.get("role") or []],
-        "done": _DONE.get(done, done), "is_write": done in _WRITES, "is_refused": resource.get("outcome") == "4",
-        "what": _what(resource, language), "purpose": _PURPOSE.get(code, code),
-        "address": next((str((one.get("network") or {}).get("address", "")) for one in agents if one.get("network")), ""),
+        "done": _DONE.get(done, done),
+        "is_write": done in _WRITES,
+        "is_refused": resource.get("outcome") == "4",
+        "what": _what(resource, language),
+        "purpose": _PURPOSE.get(code, code),
+        "address": next(
+            (str((one.get("network") or {}).get("address", "")) for one in agents if one.get("network")), ""
+        ),
     }
 
 

@@ -35,15 +35,26 @@ async def show(request: Request, actor: Actor) -> Response:
         resource = fhir_json.parse(stored.body)
         language = shell.language_of(request)
         values: dict[str, Any] = {
-            "stored": stored, "summary": summaries.of(resource, language, tx.tenant.time_zone),
-            "facts": (await _reader(tx, request, patient_id, resource)).read(resource), "json": card.pretty(stored.body),
-            "url": f"/registration/patients/{patient_id}/entries/{kind}/{key}", "patient_id": patient_id,
-            "kind_word": fhir_words.type_word(kind, language), "is_old": bool(version)}
+            "stored": stored,
+            "summary": summaries.of(resource, language, tx.tenant.time_zone),
+            "facts": (await _reader(tx, request, patient_id, resource)).read(resource),
+            "json": card.pretty(stored.body),
+            "url": f"/registration/patients/{patient_id}/entries/{kind}/{key}",
+            "patient_id": patient_id,
+            "kind_word": fhir_words.type_word(kind, language),
+            "is_old": bool(version),
+        }
         if rendering.is_fragment(request):
             return rendering.render(request, "registration/patient_entry.html", block="card", **values)
         banner = await banners.read(tx, patient_id, language)
-        return rendering.render(request, "registration/patient_entry.html", banner=banner, tab="timeline",
-                                can_see_access=roles.may(actor, "patients.access"), **values)
+        return rendering.render(
+            request,
+            "registration/patient_entry.html",
+            banner=banner,
+            tab="timeline",
+            can_see_access=roles.may(actor, "patients.access"),
+            **values,
+        )
 
 
 @page("patients.read")
@@ -61,16 +72,27 @@ async def versions(request: Request, actor: Actor) -> Response:
         by_number = {one.version_id: one for one in listed}
         right = by_number.get(_number(request, "right")) or (listed[0] if listed else None)
         left = by_number.get(_number(request, "left")) or next(
-            (one for one in listed if right and one.version_id < right.version_id), right)
+            (one for one in listed if right and one.version_id < right.version_id), right
+        )
         pair = [fhir_json.parse(one.body) for one in (left, right) if one]
         reader = await _reader(tx, request, patient_id, pair)
         lines = card.compare(reader.read(pair[0]), reader.read(pair[-1])) if pair else []
         banner = await banners.read(tx, patient_id, language)
         return rendering.render(
-            request, "registration/patient_versions.html", banner=banner, tab="timeline", patient_id=patient_id,
-            entries=found.entries, left=left, right=right, lines=lines, kind_word=fhir_words.type_word(kind, language),
+            request,
+            "registration/patient_versions.html",
+            banner=banner,
+            tab="timeline",
+            patient_id=patient_id,
+            entries=found.entries,
+            left=left,
+            right=right,
+            lines=lines,
+            kind_word=fhir_words.type_word(kind, language),
             url=f"/registration/patients/{patient_id}/entries/{kind}/{key}",
-            changes=sum(line.state != "same" for line in lines), can_see_access=roles.may(actor, "patients.access"))
+            changes=sum(line.state != "same" for line in lines),
+            can_see_access=roles.may(actor, "patients.access"),
+        )
 
 
 def _path(request: Request) -> tuple[str, str, str]:
@@ -88,8 +110,13 @@ def _check_person(stored: Stored, patient_id: str) -> None:
 
 async def _reader(tx: Transaction, request: Request, patient_id: str, resources: Any) -> card.Reader:
     names = await titles.of(tx, card.references_of(resources))
-    return card.Reader(tx.definitions, shell.language_of(request), tx.tenant.time_zone,
-                       f"/registration/patients/{patient_id}/entries", names)
+    return card.Reader(
+        tx.definitions,
+        shell.language_of(request),
+        tx.tenant.time_zone,
+        f"/registration/patients/{patient_id}/entries",
+        names,
+    )
 
 
 def _number(request: Request, name: str) -> int:

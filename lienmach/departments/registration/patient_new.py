@@ -23,10 +23,27 @@ from lienmach.standards.vietnam import ethnic_groups, places, qr, telex
 from lienmach.web import forms, rendering, shell
 from lienmach.web.pages import page
 
-_TEXTS = ("name", "sex", "citizen_number", "old_number", "insurance_number", "social_number", "passport", "phone",
-          "address_line", "province_code", "commune_code", "address_text", "ethnic_code")
-_REASONS = {"same-number": "Trùng số giấy tờ", "same-name-and-birth": "Trùng tên và ngày sinh",
-            "same-name-and-year": "Trùng tên và năm sinh", "same-phone": "Trùng điện thoại"}
+_TEXTS = (
+    "name",
+    "sex",
+    "citizen_number",
+    "old_number",
+    "insurance_number",
+    "social_number",
+    "passport",
+    "phone",
+    "address_line",
+    "province_code",
+    "commune_code",
+    "address_text",
+    "ethnic_code",
+)
+_REASONS = {
+    "same-number": "Trùng số giấy tờ",
+    "same-name-and-birth": "Trùng tên và ngày sinh",
+    "same-name-and-year": "Trùng tên và năm sinh",
+    "same-phone": "Trùng điện thoại",
+}
 _LENGTH_MAX = 500
 
 
@@ -87,8 +104,17 @@ async def similar(request: Request, actor: Actor) -> Response:
     async with store.begin(actor) as tx:
         tx.access.note("search-type", query="/registration/patients/new/similar")
         found = await _similar(tx, draft, request, actor)
-        return rendering.render(request, "registration/patient_new.html", block="similar", similar=found, born=born,
-                                remarks=_remarks(request, draft), is_reason_asked=False, reason="", faults={})
+        return rendering.render(
+            request,
+            "registration/patient_new.html",
+            block="similar",
+            similar=found,
+            born=born,
+            remarks=_remarks(request, draft),
+            is_reason_asked=False,
+            reason="",
+            faults={},
+        )
 
 
 @page("patients.register")
@@ -96,14 +122,25 @@ async def communes(request: Request, actor: Actor) -> Response:
     """GET /registration/communes?province_code=…&commune=… — names for the list below the field."""
     text, province = request.query_params.get("commune", "")[:80], request.query_params.get("province_code", "")[:5]
     found = places.search(text, province_code=province or None, limit=12)
-    return rendering.render(request, "registration/patient_new.html", block="communes", communes=found,
-                            province_of={one.code: one.name for one in places.provinces(places.REFORM_ON)})
+    return rendering.render(
+        request,
+        "registration/patient_new.html",
+        block="communes",
+        communes=found,
+        province_of={one.code: one.name for one in places.provinces(places.REFORM_ON)},
+    )
 
 
 async def _similar(tx: Transaction, draft: PersonDraft, request: Request, actor: Actor) -> list[dict[str, Any]]:
     found = await patients.duplicates(tx, draft)
-    return [{**people_pages.line(tx, one.found, request, actor), "is_certain": one.certain,
-             "reasons": [_REASONS.get(reason, reason) for reason in one.reasons]} for one in found]
+    return [
+        {
+            **people_pages.line(tx, one.found, request, actor),
+            "is_certain": one.certain,
+            "reasons": [_REASONS.get(reason, reason) for reason in one.reasons],
+        }
+        for one in found
+    ]
 
 
 def _draft(form: FormData) -> PersonDraft:
@@ -114,11 +151,16 @@ def _draft(form: FormData) -> PersonDraft:
     if not typed:
         return draft
     name, _, behind = typed.partition(",")
-    fits = [one for one in places.search(typed, province_code=draft.province_code or None)
-            if one.full_name.casefold() == name.strip().casefold()]
+    fits = [
+        one
+        for one in places.search(typed, province_code=draft.province_code or None)
+        if one.full_name.casefold() == name.strip().casefold()
+    ]
     if len(fits) == 1:
         return replace(draft, commune_code=fits[0].code, province_code=fits[0].province, address_text="")
-    whole = ", ".join(part for part in (draft.address_line, typed, province.full_name if province and not behind else "") if part)
+    whole = ", ".join(
+        part for part in (draft.address_line, typed, province.full_name if province and not behind else "") if part
+    )
     return replace(draft, commune_code="", address_text=whole)
 
 
@@ -147,17 +189,38 @@ def _remarks(request: Request, draft: PersonDraft) -> list[str]:
     return [remark.vi if is_vietnamese else remark.en for remark in person_draft.check(draft, on=store.now().date())]
 
 
-def _form(request: Request, draft: PersonDraft, *, status: int = 200, hint: str = "", faults: dict[str, str] | None = None,
-          similar: list[dict[str, Any]] | None = None, is_reason_asked: bool = False, reason: str = "",
-          born: forms.ReadDate | None = None) -> Response:
+def _form(
+    request: Request,
+    draft: PersonDraft,
+    *,
+    status: int = 200,
+    hint: str = "",
+    faults: dict[str, str] | None = None,
+    similar: list[dict[str, Any]] | None = None,
+    is_reason_asked: bool = False,
+    reason: str = "",
+    born: forms.ReadDate | None = None,
+) -> Response:
     commune = places.commune(draft.commune_code)
     return rendering.render(
-        request, "registration/patient_new.html", status=status, draft=draft, hint=hint, faults=faults or {},
-        similar=similar or [], is_reason_asked=is_reason_asked, reason=reason, remarks=[],
-        born=born or forms.ReadDate(draft.birth, "", ""), birth=forms.write_date(draft.birth),
-        commune=commune.full_name if commune else "", communes=[], province_of={},
+        request,
+        "registration/patient_new.html",
+        status=status,
+        draft=draft,
+        hint=hint,
+        faults=faults or {},
+        similar=similar or [],
+        is_reason_asked=is_reason_asked,
+        reason=reason,
+        remarks=[],
+        born=born or forms.ReadDate(draft.birth, "", ""),
+        birth=forms.write_date(draft.birth),
+        commune=commune.full_name if commune else "",
+        communes=[],
+        province_of={},
         provinces=sorted(places.provinces(places.REFORM_ON), key=lambda one: one.name),
-        groups=ethnic_groups.all_groups())
+        groups=ethnic_groups.all_groups(),
+    )
 
 
 ROUTES = (

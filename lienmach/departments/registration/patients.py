@@ -21,9 +21,16 @@ from lienmach.web import rendering, shell
 from lienmach.web.pages import page
 
 _WHY = {
-    "number": "Đúng số", "citizen-number": "Đúng số căn cước", "insurance-number": "Đúng số BHYT",
-    "old-number": "Đúng số giấy tờ cũ", "last-four": "4 số cuối", "phone": "Đúng điện thoại", "name": "Tên",
-    "name-year": "Tên và năm sinh", "initials": "Chữ cái đầu", "initials-year": "Chữ cái đầu và năm sinh",
+    "number": "Đúng số",
+    "citizen-number": "Đúng số căn cước",
+    "insurance-number": "Đúng số BHYT",
+    "old-number": "Đúng số giấy tờ cũ",
+    "last-four": "4 số cuối",
+    "phone": "Đúng điện thoại",
+    "name": "Tên",
+    "name-year": "Tên và năm sinh",
+    "initials": "Chữ cái đầu",
+    "initials-year": "Chữ cái đầu và năm sinh",
     "birth-date": "Ngày sinh",
 }
 _EXACT = frozenset({"number", "citizen-number", "insurance-number", "old-number", "phone"})
@@ -33,8 +40,16 @@ LIMIT = 20
 @page("patients.find")
 async def index(request: Request, actor: Actor) -> Response:
     """GET /registration/patients — the box; nothing is read yet."""
-    return rendering.render(request, "registration/patients.html", result=None, typed="", hint="", drafts={},
-                            is_raw=False, can_register=roles.may(actor, "patients.register"))
+    return rendering.render(
+        request,
+        "registration/patients.html",
+        result=None,
+        typed="",
+        hint="",
+        drafts={},
+        is_raw=False,
+        can_register=roles.may(actor, "patients.register"),
+    )
 
 
 @page("patients.find")
@@ -48,12 +63,22 @@ async def find(request: Request, actor: Actor) -> Response:
         said = 0 if shell.language_of(request) == "vi" else 1
         hint = people_search.HINTS[result.hint][said] if result and result.hint in people_search.HINTS else ""
         return rendering.render(
-            request, "registration/patients.html", block=block, typed=typed, hint=hint, is_raw=is_raw,
-            result=None if result is None else {
-                "people": [line(tx, one, request, actor) for one in result.people], "mangled": result.mangled,
-                "scanned": result.scanned},
+            request,
+            "registration/patients.html",
+            block=block,
+            typed=typed,
+            hint=hint,
+            is_raw=is_raw,
+            result=None
+            if result is None
+            else {
+                "people": [line(tx, one, request, actor) for one in result.people],
+                "mangled": result.mangled,
+                "scanned": result.scanned,
+            },
             drafts=draft_fields(person_draft.of_scan(result.scanned)) if result and result.scanned else {},
-            can_register=roles.may(actor, "patients.register"))
+            can_register=roles.may(actor, "patients.register"),
+        )
 
 
 async def _find(tx: Transaction, typed: str, raw: str) -> tuple[patients.FindResult | None, bool]:
@@ -75,8 +100,12 @@ def line(tx: Transaction, found: patients.Found, request: Request, actor: Actor)
     today: date = tx.now.astimezone(tx.tenant.time_zone).date()
     known = banner.build(found.patient, today=today, en=shell.language_of(request) == "en")
     tail = "" if roles.may(actor, "patients.read") else "/access"
-    return {"url": f"/registration/patients/{found.stored.id}{tail}", "known": known, "is_exact": found.why in _EXACT,
-            "why": _WHY.get(found.why, "")}
+    return {
+        "url": f"/registration/patients/{found.stored.id}{tail}",
+        "known": known,
+        "is_exact": found.why in _EXACT,
+        "why": _WHY.get(found.why, ""),
+    }
 
 
 def draft_fields(draft: person_draft.PersonDraft) -> dict[str, str]:

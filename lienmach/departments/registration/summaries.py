@@ -19,24 +19,95 @@ KINDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("allergies", "Dị ứng", ("AllergyIntolerance", "AdverseEvent", "DetectedIssue")),
     ("results", "Chỉ số và xét nghiệm", ("Observation", "DiagnosticReport", "Specimen", "MolecularSequence")),
     ("imaging", "Hình ảnh", ("ImagingStudy", "Media", "BodyStructure")),
-    ("medicines", "Thuốc", ("MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense",
-                            "VisionPrescription", "NutritionOrder")),
+    (
+        "medicines",
+        "Thuốc",
+        (
+            "MedicationRequest",
+            "MedicationStatement",
+            "MedicationAdministration",
+            "MedicationDispense",
+            "VisionPrescription",
+            "NutritionOrder",
+        ),
+    ),
     ("vaccines", "Tiêm chủng", ("Immunization", "ImmunizationEvaluation", "ImmunizationRecommendation")),
-    ("procedures", "Thủ thuật và chỉ định", ("Procedure", "ServiceRequest", "DeviceRequest", "DeviceUseStatement",
-                                             "Device", "SupplyRequest", "SupplyDelivery", "RequestGroup")),
+    (
+        "procedures",
+        "Thủ thuật và chỉ định",
+        (
+            "Procedure",
+            "ServiceRequest",
+            "DeviceRequest",
+            "DeviceUseStatement",
+            "Device",
+            "SupplyRequest",
+            "SupplyDelivery",
+            "RequestGroup",
+        ),
+    ),
     ("plans", "Kế hoạch chăm sóc", ("CarePlan", "CareTeam", "Goal", "Task")),
-    ("documents", "Tài liệu", ("DocumentReference", "Composition", "DocumentManifest", "Consent", "List", "Communication",
-                               "CommunicationRequest", "QuestionnaireResponse")),
-    ("money", "Bảo hiểm và chi phí", ("Claim", "ClaimResponse", "ExplanationOfBenefit", "Coverage", "Invoice", "Account",
-                                      "ChargeItem", "CoverageEligibilityRequest", "CoverageEligibilityResponse",
-                                      "EnrollmentRequest", "Contract")),
+    (
+        "documents",
+        "Tài liệu",
+        (
+            "DocumentReference",
+            "Composition",
+            "DocumentManifest",
+            "Consent",
+            "List",
+            "Communication",
+            "CommunicationRequest",
+            "QuestionnaireResponse",
+        ),
+    ),
+    (
+        "money",
+        "Bảo hiểm và chi phí",
+        (
+            "Claim",
+            "ClaimResponse",
+            "ExplanationOfBenefit",
+            "Coverage",
+            "Invoice",
+            "Account",
+            "ChargeItem",
+            "CoverageEligibilityRequest",
+            "CoverageEligibilityResponse",
+            "EnrollmentRequest",
+            "Contract",
+        ),
+    ),
 )
 KIND_OF = {name: key for key, _, types in KINDS for name in types}
 
-_TITLES = ("code", "vaccineCode", "type", "productOrService", "description", "title", "name", "category", "serviceType",
-           "scope", "kind")
-_PLACES = ("serviceProvider", "location", "performer", "provider", "organization", "custodian", "managingOrganization",
-           "insurer", "author", "requester", "recorder", "participant")
+_TITLES = (
+    "code",
+    "vaccineCode",
+    "type",
+    "productOrService",
+    "description",
+    "title",
+    "name",
+    "category",
+    "serviceType",
+    "scope",
+    "kind",
+)
+_PLACES = (
+    "serviceProvider",
+    "location",
+    "performer",
+    "provider",
+    "organization",
+    "custodian",
+    "managingOrganization",
+    "insurer",
+    "author",
+    "requester",
+    "recorder",
+    "participant",
+)
 _ABNORMAL = {"H": "↑", "HH": "↑↑", "L": "↓", "LL": "↓↓", "A": "!", "AA": "!!", "HU": "↑↑", "LU": "↓↓", "POS": "+"}
 _QUIET_STATES = {"final", "finished", "completed", "active", "confirmed", "current", "resolved"}
 
@@ -66,9 +137,16 @@ def of(resource: dict[str, Any], language: str, zone: ZoneInfo) -> Summary:
     title, title_ref = _title(resource, language)
     place, place_ref = _place(resource)
     return Summary(
-        kind=_kind_word(resource, kind, language), title=title or fhir_words.type_word(kind, language),
-        value=_value(resource, language, zone), flag=_flag(resource, language), state=_state(resource, language),
-        place=place, title_ref=title_ref, place_ref=place_ref, is_visit=kind == "Encounter")
+        kind=_kind_word(resource, kind, language),
+        title=title or fhir_words.type_word(kind, language),
+        value=_value(resource, language, zone),
+        flag=_flag(resource, language),
+        state=_state(resource, language),
+        place=place,
+        title_ref=title_ref,
+        place_ref=place_ref,
+        is_visit=kind == "Encounter",
+    )
 
 
 def _title(resource: dict[str, Any], language: str) -> tuple[str, str]:
@@ -80,8 +158,11 @@ def _title(resource: dict[str, Any], language: str) -> tuple[str, str]:
         return values.concept(value, language), ""
     if resource.get("resourceType") == "Encounter":
         return _encounter_title(resource, language), ""
-    bought = [values.concept(one.get("productOrService"), language) for one in resource.get("item") or []
-              if isinstance(one, dict)]
+    bought = [
+        values.concept(one.get("productOrService"), language)
+        for one in resource.get("item") or []
+        if isinstance(one, dict)
+    ]
     if bought and bought[0]:
         return f"{bought[0]} (+{len(bought) - 1})" if len(bought) > 1 else bought[0], ""
     people = resource.get("name")
@@ -169,7 +250,9 @@ def _flag(resource: dict[str, Any], language: str) -> str:
         for coding in concept.get("coding") or [] if isinstance(concept, dict) else []:
             sign = _ABNORMAL.get(str(coding.get("code")))
             if sign:
-                return f"{sign} {fhir_words.code_word(str(coding['code']), language) or coding.get('display', '')}".strip()
+                return (
+                    f"{sign} {fhir_words.code_word(str(coding['code']), language) or coding.get('display', '')}".strip()
+                )
     return ""
 
 
@@ -192,7 +275,10 @@ def _place(resource: dict[str, Any]) -> tuple[str, str]:
         for one in value if isinstance(value, list) else [value]:
             if not isinstance(one, dict):
                 continue
-            inner = next((one[key] for key in ("actor", "individual", "location", "member") if isinstance(one.get(key), dict)), one)
+            inner = next(
+                (one[key] for key in ("actor", "individual", "location", "member") if isinstance(one.get(key), dict)),
+                one,
+            )
             reference = str(inner.get("reference", ""))
             if inner.get("display"):
                 return str(inner["display"]), ""

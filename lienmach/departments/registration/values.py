@@ -14,11 +14,37 @@ from lienmach.standards.vietnam import names
 from lienmach.web import formats
 
 #: UCUM codes and what people write instead.
-_UNITS = {"mm[Hg]": "mmHg", "Cel": "°C", "[degF]": "°F", "{score}": "điểm", "/min": "lần/phút", "kg/m2": "kg/m²",
-          "{count}": "", "1": "", "[IU]": "IU", "10*3/uL": "×10³/µL", "10*6/uL": "×10⁶/µL", "umol/L": "µmol/L",
-          "ug": "µg", "mo": "tháng", "wk": "tuần", "a": "năm", "d": "ngày", "h": "giờ", "min": "phút"}
-_UNITS_EN = {"{score}": "score", "/min": "/min", "mo": "months", "wk": "weeks", "a": "years", "d": "days", "h": "hours",
-             "min": "minutes"}
+_UNITS = {
+    "mm[Hg]": "mmHg",
+    "Cel": "°C",
+    "[degF]": "°F",
+    "{score}": "điểm",
+    "/min": "lần/phút",
+    "kg/m2": "kg/m²",
+    "{count}": "",
+    "1": "",
+    "[IU]": "IU",
+    "10*3/uL": "×10³/µL",
+    "10*6/uL": "×10⁶/µL",
+    "umol/L": "µmol/L",
+    "ug": "µg",
+    "mo": "tháng",
+    "wk": "tuần",
+    "a": "năm",
+    "d": "ngày",
+    "h": "giờ",
+    "min": "phút",
+}
+_UNITS_EN = {
+    "{score}": "score",
+    "/min": "/min",
+    "mo": "months",
+    "wk": "weeks",
+    "a": "years",
+    "d": "days",
+    "h": "hours",
+    "min": "minutes",
+}
 
 
 def concept(value: Any, language: str) -> str:
@@ -67,7 +93,10 @@ def address(value: Any) -> str:
     """An Address on one line."""
     if not isinstance(value, dict):
         return ""
-    pieces = [*(value.get("line") or []), *(value.get(key) for key in ("district", "city", "state", "postalCode", "country"))]
+    pieces = [
+        *(value.get("line") or []),
+        *(value.get(key) for key in ("district", "city", "state", "postalCode", "country")),
+    ]
     return str(value.get("text") or ", ".join(str(piece) for piece in pieces if piece))
 
 
@@ -100,8 +129,8 @@ def reference(value: Any) -> str:
 def choice(resource: dict[str, Any], stem: str) -> tuple[str, Any] | None:
     """The choice element `stem[x]` of a resource as (datatype, value), such as ("Quantity", {...})."""
     for key, value in resource.items():
-        if key.startswith(stem) and key[len(stem):len(stem) + 1].isupper():
-            return key[len(stem):], value
+        if key.startswith(stem) and key[len(stem) : len(stem) + 1].isupper():
+            return key[len(stem) :], value
     return None
 
 

@@ -77,8 +77,9 @@ def id_term(seed: int, resource_type: str, contained_id: str) -> int:
     return terms.term_of(seed, resource_type, "_id", "c", contained_id)
 
 
-def extract(parameters: Parameters, resource: dict[str, Any], *, tenant: int, term_seed: int,
-            tz: tzinfo) -> list[Inner]:
+def extract(
+    parameters: Parameters, resource: dict[str, Any], *, tenant: int, term_seed: int, tz: tzinfo
+) -> list[Inner]:
     """The rows of everything that a valid resource contains. term_seed: the tenant's own."""
     found = []
     for place, one in enumerate(resource.get("contained", ())[:PLACES]):

@@ -54,7 +54,10 @@ def _problem(definitions: Definitions, one: SearchParameterDef) -> tuple[str, st
     if not one.url:
         return "url", "A search parameter needs a url."
     if not one.code or not one.code.replace("-", "").replace("_", "").isalnum() or len(one.code) > 64:
-        return "code", f"The code of a search parameter has 1 to 64 letters, digits, '-' and '_'; not '{one.code[:64]}'."
+        return (
+            "code",
+            f"The code of a search parameter has 1 to 64 letters, digits, '-' and '_'; not '{one.code[:64]}'.",
+        )
     if one.type not in KINDS or one.type == "special":
         return "type", f"Search parameters of type '{one.type[:20]}' are not supported."
     if not one.expression:

@@ -103,8 +103,11 @@ def _numbers(resource: dict[str, Any]) -> list[str]:
 
 
 def _phones(resource: dict[str, Any]) -> list[str]:
-    values = (one.get("value") for one in _dicts(resource.get("telecom"))[:_NUMBERS_MAX]
-              if one.get("system") in (None, "phone", "sms"))
+    values = (
+        one.get("value")
+        for one in _dicts(resource.get("telecom"))[:_NUMBERS_MAX]
+        if one.get("system") in (None, "phone", "sms")
+    )
     return [phone for value in values if isinstance(value, str) and (phone := formats.compact_phone(value))]
 
 

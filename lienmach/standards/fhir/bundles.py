@@ -38,8 +38,9 @@ class TooManyEntries(json.JsonError):
     """More entries than allowed."""
 
 
-def split(data: bytes, *, entries_max: int = 5000, depth_max: int = json.DEPTH_MAX,
-          bytes_max: int = json.BYTES_MAX) -> Parts:
+def split(
+    data: bytes, *, entries_max: int = 5000, depth_max: int = json.DEPTH_MAX, bytes_max: int = json.BYTES_MAX
+) -> Parts:
     """Take the bytes of a Bundle apart; nothing is serialised again.
 
     The envelope is read as strictly as `json.parse` does; the resources are not read at all: parse each.

@@ -9,8 +9,11 @@ _Problem = tuple[str, str, str, str]
 
 def ids(resource: dict[str, Any]) -> set[str]:
     """The ids that a resource contains."""
-    return {child["id"] for child in _list(resource.get("contained"))
-            if type(child) is dict and type(child.get("id")) is str}
+    return {
+        child["id"]
+        for child in _list(resource.get("contained"))
+        if type(child) is dict and type(child.get("id")) is str
+    }
 
 
 def problems(resource: dict[str, Any]) -> list[_Problem] | None:

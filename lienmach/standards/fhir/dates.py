@@ -18,8 +18,8 @@ LATEST = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 Range = tuple[datetime, datetime]
 
 _FORM = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,40}))?)?(Z|[+-]\d\d:\d\d)?)?)?)?",
-    re.ASCII)
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,40}))?)?(Z|[+-]\d\d:\d\d)?)?)?)?", re.ASCII
+)
 _OFFSET_MINUTES_MAX = 14 * 60
 _MINUTE = timedelta(minutes=1)
 # By the number of digits behind the second's point; finer than a microsecond is cut.
@@ -42,8 +42,14 @@ def parse_range(text: str, zone: tzinfo) -> Range:
     try:
         if hour is None:
             return _days(int(year), int(month) if month else None, int(day) if day else None, zone)
-        return _moment(datetime(int(year), int(month), int(day)), int(hour), int(minute), second, fraction,
-                       _offset(offset) if offset else zone)
+        return _moment(
+            datetime(int(year), int(month), int(day)),
+            int(hour),
+            int(minute),
+            second,
+            fraction,
+            _offset(offset) if offset else zone,
+        )
     except ValueError:
         raise DateError(f"{text[:40]!r} is not in the calendar.") from None
 

@@ -27,7 +27,8 @@ _EMPTY = re.compile(rb"\{[ \t\r\n]*\}")
 _HEAD = re.compile(
     rb'([ \t\r\n]*\{[ \t\r\n]*"resourceType"[ \t\r\n]*:[ \t\r\n]*"[A-Za-z]+")'
     rb'(?:[ \t\r\n]*,[ \t\r\n]*"id"[ \t\r\n]*:[ \t\r\n]*("[A-Za-z0-9\-.]*"))?'
-    rb'([ \t\r\n]*,[ \t\r\n]*"meta"[ \t\r\n]*:[ \t\r\n]*\{)?')
+    rb'([ \t\r\n]*,[ \t\r\n]*"meta"[ \t\r\n]*:[ \t\r\n]*\{)?'
+)
 _BRACE = re.compile(rb"[ \t\r\n]*\}")
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -106,8 +107,9 @@ def _read_slowly(data: bytes, depth_max: int) -> Any:
         value = _decode(text[1:] if text.startswith("\ufeff") else text)
     except json.JSONDecodeError as problem:
         where = f"line {problem.lineno} column {problem.colno}"
-        raise JsonError(f"The body is not valid JSON: {problem.msg} at {where}.",
-                        offset=len(text[: problem.pos].encode())) from None
+        raise JsonError(
+            f"The body is not valid JSON: {problem.msg} at {where}.", offset=len(text[: problem.pos].encode())
+        ) from None
     except RecursionError:
         raise JsonError(f"The body is nested deeper than {depth_max} levels.") from None
     # So few brackets cannot nest too deep, whatever stands in strings; most resources stop here.
@@ -179,13 +181,13 @@ def _splice_head(data: bytes, written_id: bytes, own: bytes) -> bytes | None:
         added = (b"" if behind_id >= 0 else b',"id":' + written_id) + b',"meta":{' + own + b"}"
         if behind_id < 0:
             return data[:behind_type] + added + data[behind_type:]
-        return data[:behind_type] + added + data[behind_type:m.start(2)] + written_id + data[behind_id:]
+        return data[:behind_type] + added + data[behind_type : m.start(2)] + written_id + data[behind_id:]
     if b'"versionId"' in data or b'"lastUpdated"' in data:
         return None
     rest = b"" if _BRACE.match(data, in_meta) else b","
     if behind_id < 0:
-        return (data[:behind_type] + b',"id":' + written_id + data[behind_type:in_meta] + own + rest + data[in_meta:])
-    return data[:m.start(2)] + written_id + data[behind_id:in_meta] + own + rest + data[in_meta:]
+        return data[:behind_type] + b',"id":' + written_id + data[behind_type:in_meta] + own + rest + data[in_meta:]
+    return data[: m.start(2)] + written_id + data[behind_id:in_meta] + own + rest + data[in_meta:]
 
 
 def replace(data: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
@@ -207,8 +209,12 @@ def check_depth(value: Any, depth_max: int = DEPTH_MAX) -> None:
         depth += 1
         if depth > depth_max:
             raise JsonError(f"The body is nested deeper than {depth_max} levels.")
-        level = [child for parent in level for child in (parent.values() if type(parent) is dict else parent)
-                 if type(child) is dict or type(child) is list]
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if type(parent) is dict else parent)
+            if type(child) is dict or type(child) is list
+        ]
 
 
 def members(data: bytes) -> dict[str, tuple[int, int]]:
@@ -231,7 +237,7 @@ def members(data: bytes) -> dict[str, tuple[int, int]]:
         here = found.end() + len(value)
         places[key] = (found.end(), here)
         here = _behind_space(data, here) + 1
-    if values and data[here - 1: here] != b"}":
+    if values and data[here - 1 : here] != b"}":
         raise JsonError("A key appears twice.")
     return places
 
@@ -339,7 +345,8 @@ def _constant(text: str) -> None:
 
 
 _decode: Callable[[str], Any] = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=_decimal, parse_int=_integer, parse_constant=_constant).decode
+    object_pairs_hook=_unique, parse_float=_decimal, parse_int=_integer, parse_constant=_constant
+).decode
 
 
 _AS_ZEROS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))

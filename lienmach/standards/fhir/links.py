@@ -1,7 +1,8 @@
 """Links inside a resource, replaced in its bytes when a transaction gives its entries their ids.
 
 Source: FHIR R4 http.html#transaction. Links are references, elements of type uri, url, oid and uuid, and `href`
-and `src` in a narrative; elements of type canonical are none. Nothing else changes: not the same text in an identifier or a note, no digit, no space.
+and `src` in a narrative; elements of type canonical are none. Nothing else changes: not the same text in an identifier or
+a note, no digit, no space.
 """
 
 from __future__ import annotations
@@ -86,14 +87,18 @@ def _are_references(data: bytes, places: list, mapping: Mapping[str, str]) -> bo
     if b"\\u" in data:
         return False  # A candidate written with escapes is not among them.
     return len(places) == sum(
-        _target(m[1].decode(), mapping) is not None for m in _URN_REFERENCE.finditer(data) if _is_string(m))
+        _target(m[1].decode(), mapping) is not None for m in _URN_REFERENCE.finditer(data) if _is_string(m)
+    )
 
 
 def _links(definitions: Definitions, data: bytes, places: list, mapping: Mapping[str, str]) -> list:
     """Those candidates that are links by their type: the typed walk meets them in the order of the document."""
     resource = json.parse(data)
-    met = [(text, is_link) for text, is_link in _walk(definitions, resource.get("resourceType"), resource)
-           if _target(text, mapping)]
+    met = [
+        (text, is_link)
+        for text, is_link in _walk(definitions, resource.get("resourceType"), resource)
+        if _target(text, mapping)
+    ]
     if len(met) != len(places):
         places = [p for p in _strings(data) if _target(p[2], mapping)]
     if [text for text, _ in met] != [p[2] for p in places]:

@@ -24,8 +24,10 @@ class Issue(Protocol):
 def build(issues: Iterable[Issue]) -> dict[str, Any]:
     """An OperationOutcome as a dict; with no issues it says that all is well."""
     listed = [_issue(issue) for issue in issues]
-    return {"resourceType": "OperationOutcome", "issue": listed or [
-        {"severity": "information", "code": "informational", "diagnostics": "All OK."}]}
+    return {
+        "resourceType": "OperationOutcome",
+        "issue": listed or [{"severity": "information", "code": "informational", "diagnostics": "All OK."}],
+    }
 
 
 def write(issues: Iterable[Issue]) -> bytes:

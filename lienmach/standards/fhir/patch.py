@@ -16,8 +16,15 @@ COPIED_VALUES_MAX = 100_000
 
 _KINDS = frozenset(("add", "remove", "replace", "move", "copy", "test"))
 # All that the library raises for a path that does not fit the document.
-_MISFITS = (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, ValueError, KeyError,
-            IndexError, AttributeError)
+_MISFITS = (
+    jsonpatch.JsonPatchException,
+    jsonpointer.JsonPointerException,
+    TypeError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+)
 
 
 class PatchError(ValueError):
@@ -62,8 +69,9 @@ def apply(resource: dict[str, Any], operations: list[Any]) -> dict[str, Any]:
         except json.JsonError as problem:
             raise PatchError(problem.message, index=index) from None
         except _MISFITS:
-            raise PatchError(f"There is no place {operation['path'][:200]!r} for this {operation['op']}.",
-                             index=index) from None
+            raise PatchError(
+                f"There is no place {operation['path'][:200]!r} for this {operation['op']}.", index=index
+            ) from None
         if type(result) is not dict:
             raise PatchError("The result is not a resource.", index=index)
     for fixed in ("resourceType", "id"):

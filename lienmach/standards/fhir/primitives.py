@@ -77,6 +77,7 @@ def _matching(what: str, matches: Callable[[str], Any]) -> Check:
         if type(value) is str and matches(value):
             return None
         return f"{_quote(value)} is not {what}." if type(value) is str else _not("text", value)
+
     return check
 
 
@@ -86,6 +87,7 @@ def _calendar(what: str, matches: Callable[[str], Any]) -> Check:
             # Only the days 29 to 31 depend on the month.
             return None if value[8:10] <= "28" or _is_in_calendar(value) else f"There is no day {value[:10]}."
         return f"{_quote(value)} is not {what}." if type(value) is str else _not("text", value)
+
     return check
 
 
@@ -112,8 +114,19 @@ def _xhtml(value: Any) -> str | None:
 
 
 def _not(what: str, value: Any) -> str:
-    found = ("null" if value is None else "an object" if type(value) is dict else "a list" if type(value) is list
-             else "a boolean" if type(value) is bool else "text" if type(value) is str else "a number")
+    found = (
+        "null"
+        if value is None
+        else "an object"
+        if type(value) is dict
+        else "a list"
+        if type(value) is list
+        else "a boolean"
+        if type(value) is bool
+        else "text"
+        if type(value) is str
+        else "a number"
+    )
     return f"Expected {what}, found {found}."
 
 

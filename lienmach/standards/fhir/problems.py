@@ -29,8 +29,11 @@ def add(problems: list[Problem] | None, prefix: str, found: Found) -> list[Probl
     """`problems` and what was `found` below `prefix`. Of very many, no more are kept than will be told."""
     if found is None:
         return problems
-    new = ([(prefix, "error", "value", found)] if isinstance(found, str)
-           else [(prefix + path, severity, code, text) for path, severity, code, text in found])
+    new = (
+        [(prefix, "error", "value", found)]
+        if isinstance(found, str)
+        else [(prefix + path, severity, code, text) for path, severity, code, text in found]
+    )
     if problems is None:
         return new
     if len(problems) <= KEPT_MAX:
@@ -82,5 +85,8 @@ def settle_fragments(found: Found, resource: dict[str, Any]) -> Found:
     if isinstance(found, str) or not any(problem[2] == FRAGMENT for problem in found or ()):
         return found
     ids = contained.ids(resource)
-    return [p if p[2] != FRAGMENT else (p[0], "error", "not-found", f"Nothing contained has the id {p[3][:64]!r}.")
-            for p in found or () if p[2] != FRAGMENT or p[3] not in ids] or None
+    return [
+        p if p[2] != FRAGMENT else (p[0], "error", "not-found", f"Nothing contained has the id {p[3][:64]!r}.")
+        for p in found or ()
+        if p[2] != FRAGMENT or p[3] not in ids
+    ] or None

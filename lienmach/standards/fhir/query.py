@@ -140,8 +140,9 @@ def parse(params: Iterable[tuple[str, str]], limits: Limits, *, lenient: bool = 
     unread: list[QueryError] = []
     params = params if isinstance(params, list) else list(params)
     if len(params) > limits.params_max:
-        raise QueryError("", f"A search takes at most {limits.params_max} parameters; this one has {len(params)}.",
-                         "too-costly")
+        raise QueryError(
+            "", f"A search takes at most {limits.params_max} parameters; this one has {len(params)}.", "too-costly"
+        )
     for name, value in params:
         if name in _IGNORED or not value:
             continue
@@ -236,16 +237,20 @@ def _values(name: str, value: str, limits: Limits) -> tuple[str, ...]:
     else:
         parts = [part for part in split(value, ",") if part]
         if len(parts) > limits.or_values_max:
-            raise QueryError(name, f"'{name[:80]}' takes at most {limits.or_values_max} values at once; "
-                                   f"it was given {len(parts)}.", "too-costly")
+            raise QueryError(
+                name,
+                f"'{name[:80]}' takes at most {limits.or_values_max} values at once; it was given {len(parts)}.",
+                "too-costly",
+            )
         if "\\," in value:
             parts = [_unescape_comma(part) for part in parts]
         if not parts:
             raise QueryError(name, f"'{name[:80]}' has no value.", "value")
     for part in parts:
         if len(part) > limits.value_chars_max:
-            raise QueryError(name, f"A value of '{name[:80]}' is longer than {limits.value_chars_max} characters.",
-                             "too-costly")
+            raise QueryError(
+                name, f"A value of '{name[:80]}' is longer than {limits.value_chars_max} characters.", "too-costly"
+            )
     return tuple(parts)
 
 
@@ -348,8 +353,11 @@ def _read_include(name: str, value: str, limits: Limits, seen: dict[str, Any], m
         if part == "*":
             pieces = ["*", "*"]
         source, code, target = pieces[0], pieces[1] if len(pieces) > 1 else "", pieces[2] if len(pieces) > 2 else None
-        if len(pieces) > 3 or not (source == "*" or _TYPE.match(source)) or not (code == "*" or _NAME.match(code)) or (
-            target is not None and not _TYPE.match(target)
+        if (
+            len(pieces) > 3
+            or not (source == "*" or _TYPE.match(source))
+            or not (code == "*" or _NAME.match(code))
+            or (target is not None and not _TYPE.match(target))
         ):
             raise QueryError(name, f"'{base}' takes Type:parameter[:Type]; this is not one: {part[:80]}", "value")
         found.append(Include(name, source, code, target, bool(modifier), base == "_revinclude"))
@@ -357,8 +365,10 @@ def _read_include(name: str, value: str, limits: Limits, seen: dict[str, Any], m
         raise QueryError(name, f"A search takes at most {limits.includes_max} includes.", "too-costly")
 
 
-_CONTAINED = {"_contained": ("contained", ("true", "false", "both")),
-              "_containedType": ("contained_type", ("container", "contained"))}
+_CONTAINED = {
+    "_contained": ("contained", ("true", "false", "both")),
+    "_containedType": ("contained_type", ("container", "contained")),
+}
 
 
 def _read_contained(name: str, value: str, limits: Limits, seen: dict[str, Any], many: dict[str, list[Any]]) -> None:

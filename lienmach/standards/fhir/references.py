@@ -33,8 +33,11 @@ class Targets:
         else:
             found = _absolute(reference)
             if found is None:
-                return None if _has_scheme(reference) else (
-                    f"{reference[:80]!r} is neither Type/id nor an absolute URL nor #id.")
+                return (
+                    None
+                    if _has_scheme(reference)
+                    else (f"{reference[:80]!r} is neither Type/id nor an absolute URL nor #id.")
+                )
             kind = found[1]
             if kind not in self._types:
                 return None

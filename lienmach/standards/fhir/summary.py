@@ -42,8 +42,11 @@ def pick(definitions: Definitions, data: bytes, names: Collection[str]) -> bytes
     wanted = {_first(name) for name in names}
 
     def is_wanted(element: Element) -> bool:
-        return (element.is_modifier or element.name in wanted
-                or (element.is_choice and any(_name(element, kind) in wanted for kind in element.types)))
+        return (
+            element.is_modifier
+            or element.name in wanted
+            or (element.is_choice and any(_name(element, kind) in wanted for kind in element.types))
+        )
 
     return _cut(definitions, data, is_wanted)
 
@@ -131,6 +134,6 @@ def _tagged(meta: bytes) -> bytes:
         return meta[:1] + b'"tag":[%b]' % TAG + rest + meta[1:]
     start, end = places["tag"]
     tags = json.items(meta[start:end])
-    if any(b'"SUBSETTED"' in meta[start + a: start + b] for a, b in tags):
+    if any(b'"SUBSETTED"' in meta[start + a : start + b] for a, b in tags):
         return meta
     return json.replace(meta, [(start + 1, start + 1, TAG + (b"," if tags else b""))])

@@ -55,8 +55,9 @@ def validate(definitions: Definitions, resource: dict[str, Any], *, type_expecte
         wrong.sort(key=lambda problem: problem[1] != "error")  # No warning takes the place of an error.
     findings = [Finding(severity, code, text, root + path) for path, severity, code, text in wrong[:FINDINGS_MAX]]
     if len(wrong) > FINDINGS_MAX:
-        findings.append(Finding("information", "too-costly",
-                                f"There are more: the first {FINDINGS_MAX} are listed.", root))
+        findings.append(
+            Finding("information", "too-costly", f"There are more: the first {FINDINGS_MAX} are listed.", root)
+        )
     return findings
 
 
@@ -81,8 +82,14 @@ class _Checks:
             return "Expected a resource, an object."
         name = value.get("resourceType")
         if not isinstance(name, str) or not self._is_type(name):
-            return [("", "error", "structure" if name is None else "not-supported",
-                     f"The resourceType is {_named(name)}; it must be a type of R4.")]
+            return [
+                (
+                    "",
+                    "error",
+                    "structure" if name is None else "not-supported",
+                    f"The resourceType is {_named(name)}; it must be a type of R4.",
+                )
+            ]
         found = self.of(name)(value)
         if found is not None:
             found = problems.settle_fragments(found, value)
@@ -177,9 +184,15 @@ def _members(checks: _Checks, parent: str, element: Element) -> list[tuple[str, 
     return found
 
 
-def _object(name: str, members: dict[str, Check], paths: dict[str, str], required: frozenset[str],
-            alternatives: tuple[tuple[str, frozenset[str]], ...], choices: tuple[tuple[str, frozenset[str]], ...],
-            is_resource: bool) -> Check:
+def _object(
+    name: str,
+    members: dict[str, Check],
+    paths: dict[str, str],
+    required: frozenset[str],
+    alternatives: tuple[tuple[str, frozenset[str]], ...],
+    choices: tuple[tuple[str, frozenset[str]], ...],
+    is_resource: bool,
+) -> Check:
     get = members.get
     is_extension = name == "Extension"
     is_beside_primitive = name == "Element"
@@ -192,8 +205,9 @@ def _object(name: str, members: dict[str, Check], paths: dict[str, str], require
         for key, child in value.items():
             member = get(key)
             if member is None:
-                wrong = problems.add(wrong, "", [(_dotted(key), "error", "structure",
-                                                  f"{name} has no element {_named(key)} in R4.")])
+                wrong = problems.add(
+                    wrong, "", [(_dotted(key), "error", "structure", f"{name} has no element {_named(key)} in R4.")]
+                )
                 continue
             found = member(child)
             if found is not None:
@@ -211,8 +225,11 @@ def _object(name: str, members: dict[str, Check], paths: dict[str, str], require
             is_open = value and is_beside_primitive
             wrong = problems.add(wrong, "", [("", "error", problems.TWIN, "id") if is_open else problems.EMPTY])
         if is_extension and ("extension" in value) == (not choice_keys[0].isdisjoint(value)):
-            wrong = problems.add(wrong, "", [("", "error", "invariant",
-                                              "An extension has either extensions or a value, not both (ext-1).")])
+            wrong = problems.add(
+                wrong,
+                "",
+                [("", "error", "invariant", "An extension has either extensions or a value, not both (ext-1).")],
+            )
         return wrong
 
     return check
@@ -243,6 +260,7 @@ def _list_of(check: Check, element: Element) -> Check:
 
 def _twins(extension: Check) -> Check:
     """The list of ids and extensions beside a list of primitive values (json.html#primitive)."""
+
     def check(value: Any) -> Found:
         if type(value) is not list or not value:
             return [("", "error", "structure", "Expected a list, not empty, beside a list of values.")]
@@ -266,8 +284,9 @@ def _bound_code(checks: _Checks, element: Element) -> Check:
     def check(value: Any) -> Found:
         if type(value) is str and value in codes:
             return None
-        return plain(value) or [("", "error", "code-invalid",
-                                 f"{_named(value)} is not one of the codes of {element.binding_valueset}.")]
+        return plain(value) or [
+            ("", "error", "code-invalid", f"{_named(value)} is not one of the codes of {element.binding_valueset}.")
+        ]
 
     return check
 
@@ -326,8 +345,11 @@ def _absent(name: str) -> list[Problem]:
 
 def _ambiguous(value: dict[str, Any], choices: tuple[tuple[str, frozenset[str]], ...]) -> list[Problem] | None:
     """Choices with more than one type; a value and its own `_value…` are one."""
-    return [("." + name, "error", "structure", f"Only one of {', '.join(sorted(used))} may be present.")
-            for name, keys in choices if len(used := {key.lstrip("_") for key in keys & value.keys()}) > 1] or None
+    return [
+        ("." + name, "error", "structure", f"Only one of {', '.join(sorted(used))} may be present.")
+        for name, keys in choices
+        if len(used := {key.lstrip("_") for key in keys & value.keys()}) > 1
+    ] or None
 
 
 def _dotted(key: str) -> str:
@@ -339,5 +361,16 @@ def _named(value: Any) -> str:
 
 
 def _kind(value: Any) -> str:
-    return ("null" if value is None else "an object" if type(value) is dict else "a list" if type(value) is list
-            else "text" if type(value) is str else "a boolean" if type(value) is bool else "a number")
+    return (
+        "null"
+        if value is None
+        else "an object"
+        if type(value) is dict
+        else "a list"
+        if type(value) is list
+        else "text"
+        if type(value) is str
+        else "a boolean"
+        if type(value) is bool
+        else "a number"
+    )

@@ -63,11 +63,17 @@ def _run(digits: str) -> list[tuple[str, str | None, str | None]]:
     if size == 7:  # one zero left out: d mm yyyy, dd m yyyy
         return [(digits[3:], digits[1:3], digits[0]), (digits[3:], digits[2], digits[:2])]
     if size == 6:  # dd mm yy, mm yyyy, d m yyyy
-        return [(digits[4:], digits[2:4], digits[:2]), (digits[2:], digits[:2], None),
-                (digits[2:], digits[1], digits[0])]
+        return [
+            (digits[4:], digits[2:4], digits[:2]),
+            (digits[2:], digits[:2], None),
+            (digits[2:], digits[1], digits[0]),
+        ]
     if size == 5:  # d mm yy, dd m yy, m yyyy
-        return [(digits[3:], digits[1:3], digits[0]), (digits[3:], digits[2], digits[:2]),
-                (digits[1:], digits[0], None)]
+        return [
+            (digits[3:], digits[1:3], digits[0]),
+            (digits[3:], digits[2], digits[:2]),
+            (digits[1:], digits[0], None),
+        ]
     if size == 4 and digits[:2] in ("18", "19", "20"):  # a year, although 1 September 58 is thinkable
         return [(digits, None, None)]
     if size == 4:  # d m yy, mm yy

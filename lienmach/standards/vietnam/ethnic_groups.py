@@ -26,8 +26,10 @@ class EthnicGroup:
 @lru_cache(maxsize=1)
 def all_groups() -> tuple[EthnicGroup, ...]:
     """Every row, in the order of the codes."""
-    return tuple(EthnicGroup(row["code"], row["name"], tables.to_day(row["valid_from"]), tables.to_day(row["valid_to"]))
-                 for row in tables.load("ethnic_groups"))
+    return tuple(
+        EthnicGroup(row["code"], row["name"], tables.to_day(row["valid_from"]), tables.to_day(row["valid_to"]))
+        for row in tables.load("ethnic_groups")
+    )
 
 
 def group(code: str) -> EthnicGroup | None:

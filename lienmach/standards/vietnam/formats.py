@@ -111,6 +111,6 @@ def compact_phone(text: str) -> str:
 
 
 def write_phone(text: str) -> str:
-    """"0912 345 678"; a number that is no Vietnamese one comes back as typed."""
+    """ "0912 345 678"; a number that is no Vietnamese one comes back as typed."""
     digits = compact_phone(text)
     return f"{digits[:-6]} {digits[-6:-3]} {digits[-3:]}" if digits else text

@@ -39,20 +39,57 @@ class IdentifierKind:
 # The default URIs lie under our own name, because no authority has published any; a tenant that must
 # speak another profile maps them by `also_known_as`.
 KINDS: tuple[IdentifierKind, ...] = (
-    IdentifierKind("cccd", "https://lienmach.org/sid/cccd", "NI", r"\d{12}", "Số định danh (CCCD)", "Citizen number",
-                   ("http://fhir.vn/sid/cccd", "http://moh.gov.vn/fhir/core/sid/citizen_id",
-                    "http://basespecs.vn/NamingSystem/NationalID")),
-    IdentifierKind("cmnd", "https://lienmach.org/sid/cmnd", "NI", r"\d{9}", "CMND (9 số)", "Old identity card",
-                   ("http://basespecs.vn/NamingSystem/NationalID9",)),
-    IdentifierKind("bhyt", "https://lienmach.org/sid/bhyt", "SB", r"[A-Z]{2}[1-5]\d{12}", "Thẻ BHYT", "Health insurance card",
-                   ("http://fhir.vn/sid/bhyt", "http://basespecs.vn/NamingSystem/InsuranceNumbers")),
+    IdentifierKind(
+        "cccd",
+        "https://lienmach.org/sid/cccd",
+        "NI",
+        r"\d{12}",
+        "Số định danh (CCCD)",
+        "Citizen number",
+        (
+            "http://fhir.vn/sid/cccd",
+            "http://moh.gov.vn/fhir/core/sid/citizen_id",
+            "http://basespecs.vn/NamingSystem/NationalID",
+        ),
+    ),
+    IdentifierKind(
+        "cmnd",
+        "https://lienmach.org/sid/cmnd",
+        "NI",
+        r"\d{9}",
+        "CMND (9 số)",
+        "Old identity card",
+        ("http://basespecs.vn/NamingSystem/NationalID9",),
+    ),
+    IdentifierKind(
+        "bhyt",
+        "https://lienmach.org/sid/bhyt",
+        "SB",
+        r"[A-Z]{2}[1-5]\d{12}",
+        "Thẻ BHYT",
+        "Health insurance card",
+        ("http://fhir.vn/sid/bhyt", "http://basespecs.vn/NamingSystem/InsuranceNumbers"),
+    ),
     IdentifierKind("bhxh", "https://lienmach.org/sid/bhxh", "SB", r"\d{10}", "Mã số BHXH", "Social insurance number"),
-    IdentifierKind("passport", "https://lienmach.org/sid/passport", "PPN", r"[A-Z0-9]{5,15}", "Hộ chiếu", "Passport",
-                   ("http://moh.gov.vn/fhir/core/sid/passport_number",
-                    "http://basespecs.vn/NamingSystem/PassportNumbers")),
+    IdentifierKind(
+        "passport",
+        "https://lienmach.org/sid/passport",
+        "PPN",
+        r"[A-Z0-9]{5,15}",
+        "Hộ chiếu",
+        "Passport",
+        ("http://moh.gov.vn/fhir/core/sid/passport_number", "http://basespecs.vn/NamingSystem/PassportNumbers"),
+    ),
     IdentifierKind("record", "https://lienmach.org/sid/record", "MR", r".+", "Số hồ sơ", "Medical record number"),
-    IdentifierKind("facility", "https://lienmach.org/sid/facility-patient", "PI", r".+", "Mã người bệnh",
-                   "Patient number of a facility", ("http://moh.gov.vn/fhir/core/sid/patient-internal-id",)),
+    IdentifierKind(
+        "facility",
+        "https://lienmach.org/sid/facility-patient",
+        "PI",
+        r".+",
+        "Mã người bệnh",
+        "Patient number of a facility",
+        ("http://moh.gov.vn/fhir/core/sid/patient-internal-id",),
+    ),
 )
 _BY_KEY = {kind.key: kind for kind in KINDS}
 _BY_SYSTEM = {system: kind for kind in KINDS for system in (kind.system, *kind.also_known_as)}
@@ -124,18 +161,38 @@ def check_citizen_number(text: str, *, sex: str | None = None, birth_year: int |
     """Remarks on a citizen number beside what the record says (sex: FHIR code, birth_year: four digits)."""
     parts = read_citizen_number(text)
     if parts is None:
-        return [Remark("citizen-number-shape", "Số định danh phải có đúng 12 chữ số.",
-                       "A citizen number has exactly 12 digits.")]
+        return [
+            Remark(
+                "citizen-number-shape",
+                "Số định danh phải có đúng 12 chữ số.",
+                "A citizen number has exactly 12 digits.",
+            )
+        ]
     remarks = []
     if sex in ("male", "female") and sex != parts.sex:
-        remarks.append(Remark("sex-differs", "Giới tính khác với chữ số thứ tư của số định danh.",
-                              "The sex differs from the fourth digit of the citizen number."))
+        remarks.append(
+            Remark(
+                "sex-differs",
+                "Giới tính khác với chữ số thứ tư của số định danh.",
+                "The sex differs from the fourth digit of the citizen number.",
+            )
+        )
     if birth_year is not None and birth_year != parts.birth_year:
-        remarks.append(Remark("birth-year-differs", "Năm sinh khác với năm ghi trong số định danh.",
-                              "The year of birth differs from the one inside the citizen number."))
+        remarks.append(
+            Remark(
+                "birth-year-differs",
+                "Năm sinh khác với năm ghi trong số định danh.",
+                "The year of birth differs from the one inside the citizen number.",
+            )
+        )
     if parts.place_code[0] == "0" and not parts.province:
-        remarks.append(Remark("place-unknown", "Ba chữ số đầu không phải mã tỉnh, thành phố nào.",
-                              "The first three digits are the code of no province."))
+        remarks.append(
+            Remark(
+                "place-unknown",
+                "Ba chữ số đầu không phải mã tỉnh, thành phố nào.",
+                "The first three digits are the code of no province.",
+            )
+        )
     return remarks
 
 

@@ -59,19 +59,39 @@ def check(text: str, *, on: date) -> list[Remark]:
     """Remarks on a card number as of a day: shape, object code, level of that object, province."""
     card = parse(text)
     if card is None:
-        return [Remark("card-shape", "Số thẻ BHYT gồm 2 chữ cái, 1 chữ số từ 1 đến 5 và 12 chữ số.",
-                       "A card number has 2 letters, a digit from 1 to 5 and 12 digits.")]
+        return [
+            Remark(
+                "card-shape",
+                "Số thẻ BHYT gồm 2 chữ cái, 1 chữ số từ 1 đến 5 và 12 chữ số.",
+                "A card number has 2 letters, a digit from 1 to 5 and 12 digits.",
+            )
+        ]
     remarks = []
     levels = [row.level for row in objects(card.object_code) if tables.is_valid(row.valid_from, row.valid_to, on)]
     if not levels:
-        remarks.append(Remark("card-object-unknown", "Mã đối tượng trên thẻ không có trong danh mục.",
-                              "The object code of the card is in no list that we know."))
+        remarks.append(
+            Remark(
+                "card-object-unknown",
+                "Mã đối tượng trên thẻ không có trong danh mục.",
+                "The object code of the card is in no list that we know.",
+            )
+        )
     elif card.level not in levels:
-        remarks.append(Remark("card-level-unusual", "Mức hưởng trên thẻ không khớp với mã đối tượng.",
-                              "The benefit level does not belong to the object code."))
+        remarks.append(
+            Remark(
+                "card-level-unusual",
+                "Mức hưởng trên thẻ không khớp với mã đối tượng.",
+                "The benefit level does not belong to the object code.",
+            )
+        )
     if not places.old_province(card.province_code):
-        remarks.append(Remark("card-province-unknown", "Mã tỉnh trên thẻ không có trong danh mục.",
-                              "The province code of the card is in no list that we know."))
+        remarks.append(
+            Remark(
+                "card-province-unknown",
+                "Mã tỉnh trên thẻ không có trong danh mục.",
+                "The province code of the card is in no list that we know.",
+            )
+        )
     return remarks
 
 
@@ -84,7 +104,8 @@ def objects(code: str) -> tuple[InsuredObject, ...]:
 def _objects() -> dict[str, tuple[InsuredObject, ...]]:
     found: dict[str, tuple[InsuredObject, ...]] = {}
     for row in tables.load("insurance_objects"):
-        one = InsuredObject(row["code"], row["level"], tables.to_day(row["valid_from"]), tables.to_day(row["valid_to"]),
-                            row["meaning"])
+        one = InsuredObject(
+            row["code"], row["level"], tables.to_day(row["valid_from"]), tables.to_day(row["valid_to"]), row["meaning"]
+        )
         found[one.code] = (*found.get(one.code, ()), one)
     return found

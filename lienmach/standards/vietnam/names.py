@@ -82,7 +82,8 @@ def shown(resource: dict[str, Any]) -> str:
     found.sort(key=lambda one: {"official": 0, "usual": 1}.get(one.get("use", ""), 2))
     for one in found:
         text = one.get("text") or " ".join(
-            piece for piece in [one.get("family"), *(one.get("given") or [])] if isinstance(piece, str))
+            piece for piece in [one.get("family"), *(one.get("given") or [])] if isinstance(piece, str)
+        )
         if text and text.strip():
             return tidy(text)
     return ""

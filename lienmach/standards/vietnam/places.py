@@ -20,10 +20,20 @@ from lienmach.standards.vietnam import tables
 REFORM_ON = date(2025, 7, 1)
 BEFORE_REFORM = "trước 01/07/2025"
 _KINDS = {"P": "Phường", "X": "Xã", "K": "Đặc khu"}
-_KIND_WORDS = re.compile(r"^(thanh pho|tinh|tp\.?|t\.|phuong|xa|thi tran|dac khu|quan|huyen|thi xa|p\.|x\.|q\.|h\.|tt\.|tx\.)\s*")
+_KIND_WORDS = re.compile(
+    r"^(thanh pho|tinh|tp\.?|t\.|phuong|xa|thi tran|dac khu|quan|huyen|thi xa|p\.|x\.|q\.|h\.|tt\.|tx\.)\s*"
+)
 _DISTRICT_WORDS = re.compile(r"^(quan|huyen|thi xa|q\.|h\.|tx\.|thi tran|tt\.)\s*\S")
-_ALIASES = {"hcm": "ho chi minh", "tphcm": "ho chi minh", "sai gon": "ho chi minh", "hn": "ha noi",
-            "vung tau": "ba ria - vung tau", "br-vt": "ba ria - vung tau", "hue": "hue", "daklak": "dak lak"}
+_ALIASES = {
+    "hcm": "ho chi minh",
+    "tphcm": "ho chi minh",
+    "sai gon": "ho chi minh",
+    "hn": "ha noi",
+    "vung tau": "ba ria - vung tau",
+    "br-vt": "ba ria - vung tau",
+    "hue": "hue",
+    "daklak": "dak lak",
+}
 
 
 @dataclass(frozen=True)
@@ -175,8 +185,17 @@ def _strip_kind(folded: str) -> str:
 
 @lru_cache(maxsize=1)
 def _provinces() -> tuple[Province, ...]:
-    return tuple(Province(row["code"], row["name"], row["kind"], tables.to_day(row["valid_from"]),
-                          tables.to_day(row["valid_to"]), row["successor"]) for row in tables.load("provinces"))
+    return tuple(
+        Province(
+            row["code"],
+            row["name"],
+            row["kind"],
+            tables.to_day(row["valid_from"]),
+            tables.to_day(row["valid_to"]),
+            row["successor"],
+        )
+        for row in tables.load("provinces")
+    )
 
 
 @lru_cache(maxsize=1)
@@ -192,8 +211,18 @@ def _by_name() -> dict[str, Province]:
 
 @lru_cache(maxsize=1)
 def _communes() -> tuple[Commune, ...]:
-    return tuple(Commune(row["code"], row["name"], _KINDS[row["kind"]], row["province"], tables.to_day(row["valid_from"]),
-                         tables.to_day(row["valid_to"]), folding.fold(row["name"])) for row in tables.load("communes"))
+    return tuple(
+        Commune(
+            row["code"],
+            row["name"],
+            _KINDS[row["kind"]],
+            row["province"],
+            tables.to_day(row["valid_from"]),
+            tables.to_day(row["valid_to"]),
+            folding.fold(row["name"]),
+        )
+        for row in tables.load("communes")
+    )
 
 
 @lru_cache(maxsize=1)

@@ -71,9 +71,15 @@ def _read_citizen_card(fields: list[str], number: str) -> ScannedPerson:
     if not is_person_name(name):
         raise ValueError("The name in the citizen card's code cannot be read.")
     return ScannedPerson(
-        source="citizen-card", citizen_number=number, old_number=identity.compact(_or_nothing(cells[1])), name=name,
-        birth=read_day(cells[3]), sex=_read_sex(cells[4]), address=names.tidy(_or_nothing(cells[5])),
-        issued_on=read_day(cells[6], optional=True))
+        source="citizen-card",
+        citizen_number=number,
+        old_number=identity.compact(_or_nothing(cells[1])),
+        name=name,
+        birth=read_day(cells[3]),
+        sex=_read_sex(cells[4]),
+        address=names.tidy(_or_nothing(cells[5])),
+        issued_on=read_day(cells[6], optional=True),
+    )
 
 
 def _read_insurance_card(fields: list[str], number: str) -> ScannedPerson:
@@ -82,11 +88,20 @@ def _read_insurance_card(fields: list[str], number: str) -> ScannedPerson:
     if not is_person_name(name):
         raise ValueError("The name in the insurance card's code cannot be read.")
     return ScannedPerson(
-        source="insurance-card", card_number=number, name=name, birth=read_day(cells[2]), sex=_read_sex(cells[3]),
-        address=names.tidy(_read_hex(cells[4])), facility=re.sub(r"[^0-9A-Za-z]", "", cells[5]),
-        valid_from=read_day(cells[6], optional=True), valid_to=read_day(cells[7], optional=True),
-        issued_on=read_day(cells[8], optional=True), parent=names.tidy(_read_hex(cells[10])),
-        area=_or_nothing(cells[11]), five_years_on=read_day(cells[12], optional=True))
+        source="insurance-card",
+        card_number=number,
+        name=name,
+        birth=read_day(cells[2]),
+        sex=_read_sex(cells[3]),
+        address=names.tidy(_read_hex(cells[4])),
+        facility=re.sub(r"[^0-9A-Za-z]", "", cells[5]),
+        valid_from=read_day(cells[6], optional=True),
+        valid_to=read_day(cells[7], optional=True),
+        issued_on=read_day(cells[8], optional=True),
+        parent=names.tidy(_read_hex(cells[10])),
+        area=_or_nothing(cells[11]),
+        five_years_on=read_day(cells[12], optional=True),
+    )
 
 
 def read_day(text: str, *, optional: bool = False) -> str:
@@ -111,8 +126,11 @@ def read_day(text: str, *, optional: bool = False) -> str:
 
 def is_person_name(text: str) -> bool:
     """Whether a text can be a name: has letters, no digits and no control or replacement characters."""
-    return (0 < len(text) <= 200 and any(char.isalpha() for char in text)
-            and not any(char.isdigit() or char in "?|\ufffd" or unicodedata.category(char)[0] == "C" for char in text))
+    return (
+        0 < len(text) <= 200
+        and any(char.isalpha() for char in text)
+        and not any(char.isdigit() or char in "?|\ufffd" or unicodedata.category(char)[0] == "C" for char in text)
+    )
 
 
 def _read_sex(text: str) -> str:

@@ -17,8 +17,16 @@ from lienmach.standards.vietnam.identity import compact
 
 _TELEX_SHAPES = {"\u0302": None, "\u031b": "w", "\u0306": "w"}  # circumflex doubles its letter
 _TELEX_TONES = {"\u0301": "s", "\u0300": "f", "\u0309": "r", "\u0303": "x", "\u0323": "j"}
-_VNI = {"\u0301": "1", "\u0300": "2", "\u0309": "3", "\u0303": "4", "\u0323": "5", "\u0302": "6", "\u031b": "7",
-        "\u0306": "8"}
+_VNI = {
+    "\u0301": "1",
+    "\u0300": "2",
+    "\u0309": "3",
+    "\u0303": "4",
+    "\u0323": "5",
+    "\u0302": "6",
+    "\u031b": "7",
+    "\u0306": "8",
+}
 _HEX_FIELDS = (1, 4, 10)
 _READINGS_MAX = 4096
 _FOREIGN_MARKS = re.compile("[\u00c2-\u00c6][\u0080-\u00bf\u0152-\u2122]|\u00e1[\u00ba\u00bb]|\ufffd")
@@ -37,8 +45,11 @@ def is_mangled(text: str) -> bool:
         return True
     fields = text.split("|")
     if scanned.source == "citizen-card":
-        return (bool(_FOREIGN_MARKS.search(text)) or (len(fields) > 4 and bool(fields[4].strip()) and not scanned.sex)
-                or not _is_alphabetic(scanned.name))
+        return (
+            bool(_FOREIGN_MARKS.search(text))
+            or (len(fields) > 4 and bool(fields[4].strip()) and not scanned.sex)
+            or not _is_alphabetic(scanned.name)
+        )
     return not _is_alphabetic(scanned.name)
 
 
@@ -141,7 +152,7 @@ def _reads_as_text(hex_text: str) -> bool:
 
 def _telex_keys(char: str) -> tuple[str, ...]:
     if char in "đĐ":
-        return (("dd", "dD") if char == "đ" else ("DD", "Dd"))
+        return ("dd", "dD") if char == "đ" else ("DD", "Dd")
     decomposed = unicodedata.normalize("NFD", char)
     base, marks = decomposed[0], decomposed[1:]
     typed = base

@@ -18,16 +18,23 @@ MakeBrowser = Callable[..., Browser]
 PATIENTS = "/registration/patients"
 HTMX = {"hx-request": "true"}
 PERSON = {
-    "resourceType": "Patient", "active": True, "name": [{"text": "Đặng Thị Đường"}], "gender": "female",
-    "birthDate": "1958-02-01", "identifier": [{"system": "https://lienmach.org/sid/cccd", "value": "079158004521"}],
-    "telecom": [{"system": "phone", "value": "0000123456"}]}
+    "resourceType": "Patient",
+    "active": True,
+    "name": [{"text": "Đặng Thị Đường"}],
+    "gender": "female",
+    "birthDate": "1958-02-01",
+    "identifier": [{"system": "https://lienmach.org/sid/cccd", "value": "079158004521"}],
+    "telecom": [{"system": "phone", "value": "0000123456"}],
+}
 
 
 async def store_one(store: Store, actor: Actor, resource: dict[str, Any], key: str | None = None) -> str:
     async with store.begin(actor) as tx:
         body = json.dumps(resource, ensure_ascii=False).encode()
         if key is not None:
-            return (await write.update(tx, resource["resourceType"], key, json.dumps({**resource, "id": key}).encode())).id
+            return (
+                await write.update(tx, resource["resourceType"], key, json.dumps({**resource, "id": key}).encode())
+            ).id
         return (await write.create(tx, body)).id
 
 
@@ -37,23 +44,62 @@ async def person(store: Store, system: Actor) -> str:
     key = await store_one(store, system, PERSON)
     subject = {"reference": f"Patient/{key}"}
     house = await store_one(store, system, {"resourceType": "Organization", "name": "Trạm y tế Mẫu"})
-    visit = await store_one(store, system, {
-        "resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"}, "subject": subject,
-        "type": [{"text": "Khám tăng huyết áp"}], "period": {"start": "2024-05-06T08:00:00+07:00"},
-        "serviceProvider": {"reference": f"Organization/{house}"}})
-    await store_one(store, system, {
-        "resourceType": "Observation", "status": "final", "subject": subject, "code": {"text": "Huyết áp"},
-        "encounter": {"reference": f"Encounter/{visit}"}, "effectiveDateTime": "2024-05-06T08:10:00+07:00",
-        "interpretation": [{"coding": [{"code": "H"}]}],
-        "component": [
-            {"code": {"coding": [{"system": "http://loinc.org", "code": code}]},
-             "valueQuantity": {"value": value, "unit": "mmHg"}} for code, value in (("8480-6", 152), ("8462-4", 94))]})
-    await store_one(store, system, {
-        "resourceType": "MedicationRequest", "status": "active", "intent": "order", "subject": subject,
-        "medicationCodeableConcept": {"text": "Amlodipin 5 mg"}, "authoredOn": "2023-01-02",
-        "dosageInstruction": [{"text": "Sáng 1 viên"}]})
-    await store_one(store, system, {"resourceType": "Goal", "lifecycleStatus": "active", "subject": subject,
-                                    "description": {"text": "Huyết áp dưới 130/80"}})
+    visit = await store_one(
+        store,
+        system,
+        {
+            "resourceType": "Encounter",
+            "status": "finished",
+            "class": {"code": "AMB"},
+            "subject": subject,
+            "type": [{"text": "Khám tăng huyết áp"}],
+            "period": {"start": "2024-05-06T08:00:00+07:00"},
+            "serviceProvider": {"reference": f"Organization/{house}"},
+        },
+    )
+    await store_one(
+        store,
+        system,
+        {
+            "resourceType": "Observation",
+            "status": "final",
+            "subject": subject,
+            "code": {"text": "Huyết áp"},
+            "encounter": {"reference": f"Encounter/{visit}"},
+            "effectiveDateTime": "2024-05-06T08:10:00+07:00",
+            "interpretation": [{"coding": [{"code": "H"}]}],
+            "component": [
+                {
+                    "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
+                    "valueQuantity": {"value": value, "unit": "mmHg"},
+                }
+                for code, value in (("8480-6", 152), ("8462-4", 94))
+            ],
+        },
+    )
+    await store_one(
+        store,
+        system,
+        {
+            "resourceType": "MedicationRequest",
+            "status": "active",
+            "intent": "order",
+            "subject": subject,
+            "medicationCodeableConcept": {"text": "Amlodipin 5 mg"},
+            "authoredOn": "2023-01-02",
+            "dosageInstruction": [{"text": "Sáng 1 viên"}],
+        },
+    )
+    await store_one(
+        store,
+        system,
+        {
+            "resourceType": "Goal",
+            "lifecycleStatus": "active",
+            "subject": subject,
+            "description": {"text": "Huyết áp dưới 130/80"},
+        },
+    )
     return key
 
 
@@ -72,8 +118,19 @@ async def as_role(browser_at: MakeBrowser, pool: asyncpg.Pool) -> Callable[..., 
 
 # -- find ----------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("text", ["dang thi duong", "ĐẶNG THỊ ĐƯỜNG", "dtd 1958", "4521", "079158004521", "0000123456",
-                                  "079158004521||Đặng Thị Đường|01021958|Nữ|Xã Mẫu|01012022"])
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dang thi duong",
+        "ĐẶNG THỊ ĐƯỜNG",
+        "dtd 1958",
+        "4521",
+        "079158004521",
+        "0000123456",
+        "079158004521||Đặng Thị Đường|01021958|Nữ|Xã Mẫu|01012022",
+    ],
+)
 async def test_a_person_is_found_by_what_the_desk_has(as_role: Any, person: str, text: str) -> None:
     desk = await as_role("reception")
     await desk.post(PATIENTS, {"text": text}, headers=HTMX)
@@ -93,7 +150,9 @@ async def test_a_spoilt_scan_is_said_and_the_raw_keys_are_read(as_role: Any, per
     await desk.post(PATIENTS, {"text": spoilt}, headers=HTMX)
     assert "Quét thô" in desk.words()
     await desk.get(PATIENTS)
-    await desk.post(PATIENTS, {"text": spoilt, "raw": "079158004521||Dang Thi Duong|01021958|Nu|Xa Mau|01012022"}, headers=HTMX)
+    await desk.post(
+        PATIENTS, {"text": spoilt, "raw": "079158004521||Dang Thi Duong|01021958|Nu|Xa Mau|01012022"}, headers=HTMX
+    )
     assert f"{PATIENTS}/{person}" in desk.page and "phím thô" in desk.words()
 
 
@@ -152,26 +211,45 @@ async def test_a_similar_person_warns_and_asks_a_reason_but_never_blocks(as_role
 async def test_a_scan_fills_the_form(as_role: Any) -> None:
     desk = await as_role("reception")
     await desk.get(f"{PATIENTS}/new")
-    await desk.post(f"{PATIENTS}/new", {"step": "scan", "scan": "001190001234||Trần Văn Quét|02031990|Nam|Thôn Mẫu|01012022"})
+    await desk.post(
+        f"{PATIENTS}/new", {"step": "scan", "scan": "001190001234||Trần Văn Quét|02031990|Nam|Thôn Mẫu|01012022"}
+    )
     assert 'value="Trần Văn Quét"' in desk.page and 'value="02/03/1990"' in desk.page and "001190001234" in desk.page
 
 
 # -- read ----------------------------------------------------------------------------------------------------------
 
+
 async def test_a_life_stands_newest_first_with_values_units_and_places(as_role: Any, person: str) -> None:
     doctor = await as_role("doctor")
     assert (await doctor.get(f"{PATIENTS}/{person}")).status_code == 200
     said = doctor.words()
-    for words in ("Đặng Thị Đường", "Nữ", "01/02/1958", "152/94 mmHg", "↑ Cao", "Khám tăng huyết áp", "Trạm y tế Mẫu",
-                  "Amlodipin 5 mg", "Sáng 1 viên", "Không ghi ngày", "Huyết áp dưới 130/80"):
+    for words in (
+        "Đặng Thị Đường",
+        "Nữ",
+        "01/02/1958",
+        "152/94 mmHg",
+        "↑ Cao",
+        "Khám tăng huyết áp",
+        "Trạm y tế Mẫu",
+        "Amlodipin 5 mg",
+        "Sáng 1 viên",
+        "Không ghi ngày",
+        "Huyết áp dưới 130/80",
+    ):
         assert words in said, words
     assert said.index("152/94") < said.index("Khám tăng huyết áp") < said.index("Amlodipin") < said.index("dưới 130/80")
 
 
-@pytest.mark.parametrize(("query", "shown", "hidden"), [
-    ("kind=medicines", "Amlodipin", "152/94"), ("year=2024", "152/94", "Amlodipin"), ("kind=vaccines", "Chưa có mục nào", "152/94"),
-    ("year=x&kind=zzz", "Chưa có mục nào", "152/94"),
-])
+@pytest.mark.parametrize(
+    ("query", "shown", "hidden"),
+    [
+        ("kind=medicines", "Amlodipin", "152/94"),
+        ("year=2024", "152/94", "Amlodipin"),
+        ("kind=vaccines", "Chưa có mục nào", "152/94"),
+        ("year=x&kind=zzz", "Chưa có mục nào", "152/94"),
+    ],
+)
 async def test_filters_leave_what_fits(as_role: Any, person: str, query: str, shown: str, hidden: str) -> None:
     doctor = await as_role("doctor")
     await doctor.get(f"{PATIENTS}/{person}?{query}")
@@ -191,9 +269,17 @@ async def test_a_facility_shows_its_visits_and_what_was_done_in_them(as_role: An
 
 async def test_pages_by_key_show_every_entry_once(as_role: Any, store: Store, system: Actor, person: str) -> None:
     for number in range(60):
-        await store_one(store, system, {
-            "resourceType": "Observation", "status": "final", "code": {"text": f"Chỉ số {number:02}"},
-            "subject": {"reference": f"Patient/{person}"}, "effectiveDateTime": "2020-01-01"})
+        await store_one(
+            store,
+            system,
+            {
+                "resourceType": "Observation",
+                "status": "final",
+                "code": {"text": f"Chỉ số {number:02}"},
+                "subject": {"reference": f"Patient/{person}"},
+                "effectiveDateTime": "2020-01-01",
+            },
+        )
     doctor = await as_role("doctor")
     await doctor.get(f"{PATIENTS}/{person}")
     pages = [doctor.words()]
@@ -223,12 +309,22 @@ async def test_what_a_role_may_not_read_is_called_hidden_and_not_absent(as_role:
 
 
 async def test_a_card_shows_every_element_and_the_json_as_sent(
-        as_role: Any, store: Store, system: Actor, person: str) -> None:
-    key = await store_one(store, system, {
-        "resourceType": "Observation", "status": "final", "code": {"text": "Glucose"}, "subject": {"reference": f"Patient/{person}"},
-        "valueQuantity": {"value": 7.10, "unit": "mmol/L"}, "note": [{"text": "<script>alert(1)</script>"}],
-        "extension": [{"url": "https://example.org/x/lab-hint", "valueString": "nhịn ăn"}],
-        "_effectiveDateTime": {"extension": [{"url": "https://example.org/why", "valueCode": "unknown"}]}})
+    as_role: Any, store: Store, system: Actor, person: str
+) -> None:
+    key = await store_one(
+        store,
+        system,
+        {
+            "resourceType": "Observation",
+            "status": "final",
+            "code": {"text": "Glucose"},
+            "subject": {"reference": f"Patient/{person}"},
+            "valueQuantity": {"value": 7.10, "unit": "mmol/L"},
+            "note": [{"text": "<script>alert(1)</script>"}],
+            "extension": [{"url": "https://example.org/x/lab-hint", "valueString": "nhịn ăn"}],
+            "_effectiveDateTime": {"extension": [{"url": "https://example.org/why", "valueCode": "unknown"}]},
+        },
+    )
     doctor = await as_role("doctor")
     path = f"{PATIENTS}/{person}/entries/Observation/{key}"
     await doctor.get(path)
@@ -262,10 +358,18 @@ async def test_who_opened_the_record_is_told_in_words(as_role: Any, person: str)
     assert "u-dpo Thử" in officer.words()  # looking at the log is looking, too
 
 
-@pytest.mark.parametrize(("role", "path", "status"), [
-    ("dpo", "", 403), ("dpo", "/access", 200), ("reception", "/access", 403), ("doctor", "/access", 200),
-    ("admin", "", 403), ("cashier", "", 200), ("nurse", "/access", 403),
-])
+@pytest.mark.parametrize(
+    ("role", "path", "status"),
+    [
+        ("dpo", "", 403),
+        ("dpo", "/access", 200),
+        ("reception", "/access", 403),
+        ("doctor", "/access", 200),
+        ("admin", "", 403),
+        ("cashier", "", 200),
+        ("nurse", "/access", 403),
+    ],
+)
 async def test_each_role_opens_its_own_pages(as_role: Any, person: str, role: str, path: str, status: int) -> None:
     someone = await as_role(role)
     assert (await someone.get(f"{PATIENTS}/{person}{path}")).status_code == status

@@ -14,7 +14,9 @@ RECEPTION = Actor(1, "td", frozenset(["reception"]))
 
 
 async def _store(store: Store, actor: Actor, resource: dict) -> None:
-    await store.run(actor, lambda tx: write.update(tx, resource["resourceType"], resource["id"], json.dumps(resource).encode()))
+    await store.run(
+        actor, lambda tx: write.update(tx, resource["resourceType"], resource["id"], json.dumps(resource).encode())
+    )
 
 
 async def test_another_person_who_is_named_is_audited(store: Store, system: Actor) -> None:
@@ -29,7 +31,10 @@ async def test_another_person_who_is_named_is_audited(store: Store, system: Acto
 
 
 async def test_a_name_that_the_role_may_not_read_is_not_told(store: Store, system: Actor) -> None:
-    await _store(store, system, {"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/b"},
-                                 "code": {"text": "kín"}})
+    await _store(
+        store,
+        system,
+        {"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/b"}, "code": {"text": "kín"}},
+    )
     async with store.begin(RECEPTION) as tx:
         assert await titles.of(tx, ["Condition/c"]) == {}

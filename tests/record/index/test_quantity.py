@@ -13,13 +13,7 @@ UCUM = "http://unitsofmeasure.org"
 
 
 def observation(
-    name: str,
-    value: str | None,
-    code: str = "",
-    *,
-    system: str = UCUM,
-    unit: str = "",
-    comparator: str = "",
+    name: str, value: str | None, code: str = "", *, system: str = UCUM, unit: str = "", comparator: str = ""
 ) -> dict:
     quantity = {
         "value": Decimal(value) if value else None,

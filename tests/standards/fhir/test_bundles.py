@@ -26,15 +26,25 @@ def test_a_bundle_without_entries_has_none() -> None:
     assert bundles.split(b'\xef\xbb\xbf{"entry":[ ]}').entries == []
 
 
-@pytest.mark.parametrize("data", [
-    b'{"entry":[{"resource":{"a":1},"resource":{"a":1}}]}',
-    b'{"entry":[],"entry":[]}',
-    b'{"entry":[{"fullUrl":"a","fullUrl":"b","resource":{}}]}',
-    b'{"entry":[{"request":{"url":"a","url":"b"}}]}',
-    b'{"type":"a","\\u0074ype":"b","entry":[]}',
-    b'{"entry":{}}', b'{"entry":null}', b'{"entry":[1]}', b'{"entry":[null]}', b"[]", b"", b"\xff", b'{"entry":[{]}',
-    b'{"entry":[' + b'{"a":' * 100_000,
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"entry":[{"resource":{"a":1},"resource":{"a":1}}]}',
+        b'{"entry":[],"entry":[]}',
+        b'{"entry":[{"fullUrl":"a","fullUrl":"b","resource":{}}]}',
+        b'{"entry":[{"request":{"url":"a","url":"b"}}]}',
+        b'{"type":"a","\\u0074ype":"b","entry":[]}',
+        b'{"entry":{}}',
+        b'{"entry":null}',
+        b'{"entry":[1]}',
+        b'{"entry":[null]}',
+        b"[]",
+        b"",
+        b"\xff",
+        b'{"entry":[{]}',
+        b'{"entry":[' + b'{"a":' * 100_000,
+    ],
+)
 def test_a_bundle_that_could_be_read_in_two_ways_is_refused(data: bytes) -> None:
     with pytest.raises(json.JsonError):
         bundles.split(data)

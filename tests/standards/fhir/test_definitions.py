@@ -27,12 +27,23 @@ def test_numbers_of_types_never_change() -> None:
     assert [D.type_number(name) for name in some] == [1, 12, 44, 96, 103, 146]
 
 
-@pytest.mark.parametrize("path", [
-    "Meta.account", "Meta.project", "Meta.deleted", "ResearchStudy.label", "ResearchStudy.recruitment",
-    "EvidenceVariable.characteristic.linkId", "EvidenceVariable.characteristic.definitionByCombination",
-    "Binary.url", "HealthcareService.offeredIn", "ObservationDefinition.publisher", "DeviceDefinition.classification",
-    "Reference.resource",
-])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "Meta.account",
+        "Meta.project",
+        "Meta.deleted",
+        "ResearchStudy.label",
+        "ResearchStudy.recruitment",
+        "EvidenceVariable.characteristic.linkId",
+        "EvidenceVariable.characteristic.definitionByCombination",
+        "Binary.url",
+        "HealthcareService.offeredIn",
+        "ObservationDefinition.publisher",
+        "DeviceDefinition.classification",
+        "Reference.resource",
+    ],
+)
 def test_elements_from_elsewhere_are_not_there(path: str) -> None:
     with pytest.raises(KeyError):
         D.element(path)
@@ -42,7 +53,13 @@ def test_elements_that_the_package_replaced_are_those_of_r4() -> None:
     assert D.element("EvidenceVariable.characteristic.definition").is_choice
     assert D.element("EvidenceVariable.characteristic.groupMeasure").types == ("code",)
     assert D.element("AuditEvent.agent.who").reference_targets == (
-        "PractitionerRole", "Practitioner", "Organization", "Device", "Patient", "RelatedPerson")
+        "PractitionerRole",
+        "Practitioner",
+        "Organization",
+        "Device",
+        "Patient",
+        "RelatedPerson",
+    )
     assert D.element("DetectedIssue.status").binding_valueset == "http://hl7.org/fhir/ValueSet/observation-status"
     assert D.element("Bundle.entry.response.outcome").types == ("Resource",)
     assert D.element("Quantity.comparator").max == 1
@@ -94,7 +111,8 @@ def test_the_five_compartments_are_there() -> None:
 def test_codes_of_required_bindings_are_listed_where_fhir_lists_them() -> None:
     url = "http://hl7.org/fhir/ValueSet/administrative-gender"
     assert D.valueset_codes(url + "|4.0.1") == {
-        ("http://hl7.org/fhir/administrative-gender", c) for c in ("male", "female", "other", "unknown")}
+        ("http://hl7.org/fhir/administrative-gender", c) for c in ("male", "female", "other", "unknown")
+    }
     assert D.valueset_codes("http://hl7.org/fhir/ValueSet/mimetypes") is None
     assert D.valueset_codes("http://example.org/unknown") is None
 

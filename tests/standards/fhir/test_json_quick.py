@@ -18,10 +18,12 @@ def slowly(data):
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
-NUMBERS = st.integers(-10**30, 10**30) | st.floats(allow_nan=False, allow_infinity=False)
+NUMBERS = st.integers(-(10**30), 10**30) | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(
     st.none() | st.booleans() | NUMBERS | TEXTS | st.just('a "quoted" \\ text'),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4), max_leaves=15)
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=15,
+)
 
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=5), st.booleans(), st.sampled_from([None, 1]))
@@ -33,8 +35,12 @@ def test_both_read_the_same(value, escaped, indent):
         assert fhir_json.dump(quick) == fhir_json.dump(slowly(data))
 
 
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(['1', '"x"', '"a\\"b\\""', '{"d":"\\"\\""}', "[]"])),
-                max_size=4))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from(["1", '"x"', '"a\\"b\\""', '{"d":"\\"\\""}', "[]"])),
+        max_size=4,
+    )
+)
 def test_a_key_twice_is_never_passed_by(pairs):
     data = ("{" + ",".join(f'"{key}":{value}' for key, value in pairs) + "}").encode()
     if len({key for key, _ in pairs}) < len(pairs):
@@ -44,12 +50,33 @@ def test_a_key_twice_is_never_passed_by(pairs):
         assert fhir_json.parse(data) == json.loads(data)
 
 
-@pytest.mark.parametrize("data", [
-    b'{"a":{"b":1,"b":1}}', b'{"a":1,"\\u0061":2}', b'{"a":"\\u0022\\u0022","b":1,"b":2}', b'{"a" :1,"a":2}',
-    b'{"a":[{"c":"x","c":"x"}]}', b'{"a":NaN}', b'{"a":"\\ud800"}', b'{"a":"x\x00"}', b'{"a":"\xff"}', b'{"a":01}',
-    b'{"a":1} x', b'{"a":1,}', b"", b"{", b"[1]", b'"x"', b"null", b'{"a":1e9999}', b'{"a":' + b"9" * 101 + b"}",
-    b'{"a":1.' + b"0" * 101 + b"}", b'{"a":' * 65 + b"1" + b"}" * 65, b'{"a":' + b"[" * 100_000,
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a":{"b":1,"b":1}}',
+        b'{"a":1,"\\u0061":2}',
+        b'{"a":"\\u0022\\u0022","b":1,"b":2}',
+        b'{"a" :1,"a":2}',
+        b'{"a":[{"c":"x","c":"x"}]}',
+        b'{"a":NaN}',
+        b'{"a":"\\ud800"}',
+        b'{"a":"x\x00"}',
+        b'{"a":"\xff"}',
+        b'{"a":01}',
+        b'{"a":1} x',
+        b'{"a":1,}',
+        b"",
+        b"{",
+        b"[1]",
+        b'"x"',
+        b"null",
+        b'{"a":1e9999}',
+        b'{"a":' + b"9" * 101 + b"}",
+        b'{"a":1.' + b"0" * 101 + b"}",
+        b'{"a":' * 65 + b"1" + b"}" * 65,
+        b'{"a":' + b"[" * 100_000,
+    ],
+)
 def test_what_is_refused_is_refused_still(data):
     with pytest.raises(fhir_json.JsonError):
         fhir_json.parse(data)
@@ -58,7 +85,11 @@ def test_what_is_refused_is_refused_still(data):
 def test_digits_are_kept():
     value = fhir_json.parse(b'{"a":1.10,"b":1e2,"c":-0.0,"d":123456789012345678901234567890}')
     assert fhir_json.dump(value) == b'{"a":1.10,"b":1E+2,"c":-0.0,"d":123456789012345678901234567890}' or value == {
-        "a": Decimal("1.10"), "b": Decimal("1e2"), "c": Decimal("-0.0"), "d": 123456789012345678901234567890}
+        "a": Decimal("1.10"),
+        "b": Decimal("1e2"),
+        "c": Decimal("-0.0"),
+        "d": 123456789012345678901234567890,
+    }
     assert isinstance(value["a"], Decimal)
 
 

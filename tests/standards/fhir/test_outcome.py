@@ -7,11 +7,18 @@ from lienmach.standards.fhir.validate import Finding
 
 
 def test_findings_become_issues() -> None:
-    body = json.parse(outcome.write([Finding("error", "value", "Sai “ngày”.", "Patient.birthDate"),
-                                     Finding("warning", "structure", "", "")]))
-    assert body == {"resourceType": "OperationOutcome", "issue": [
-        {"severity": "error", "code": "value", "diagnostics": "Sai “ngày”.", "expression": ["Patient.birthDate"]},
-        {"severity": "warning", "code": "structure"}]}
+    body = json.parse(
+        outcome.write(
+            [Finding("error", "value", "Sai “ngày”.", "Patient.birthDate"), Finding("warning", "structure", "", "")]
+        )
+    )
+    assert body == {
+        "resourceType": "OperationOutcome",
+        "issue": [
+            {"severity": "error", "code": "value", "diagnostics": "Sai “ngày”.", "expression": ["Patient.birthDate"]},
+            {"severity": "warning", "code": "structure"},
+        ],
+    }
 
 
 def test_without_findings_all_is_well() -> None:

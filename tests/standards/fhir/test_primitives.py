@@ -47,10 +47,32 @@ OUTSIDE: dict[str, list[Any]] = {
     "canonical": ["", " "],
     "oid": ["1.2.3", "urn:oid:3.1", "urn:oid:1.02", "urn:oid:1", "urn:oid:1.2."],
     "uuid": ["c757873d-ec9a-4326-a141-556f43239520", "urn:uuid:C757873D-EC9A-4326-A141-556F43239520", "urn:uuid:x"],
-    "date": ["", "24", "0000", "2024-13", "2024-00", "2024-02-30", "2023-02-29", "2024-04-31", "2024-1-1",
-             "2024-02-29T00:00:00Z", "٢٠٢٤", 2024, None, "2024-02-29\n"],
-    "dateTime": ["2024-02-29T08:30Z", "2024-02-29T08:30:00", "2024-02-29T24:00:00Z", "2024-02-29 08:30:00Z",
-                 "2024-02-29T08:30:00+14:01", "2024-02-29T08:30:61Z", "2023-02-29T08:30:00Z", "2024-02T08:30:00Z"],
+    "date": [
+        "",
+        "24",
+        "0000",
+        "2024-13",
+        "2024-00",
+        "2024-02-30",
+        "2023-02-29",
+        "2024-04-31",
+        "2024-1-1",
+        "2024-02-29T00:00:00Z",
+        "٢٠٢٤",
+        2024,
+        None,
+        "2024-02-29\n",
+    ],
+    "dateTime": [
+        "2024-02-29T08:30Z",
+        "2024-02-29T08:30:00",
+        "2024-02-29T24:00:00Z",
+        "2024-02-29 08:30:00Z",
+        "2024-02-29T08:30:00+14:01",
+        "2024-02-29T08:30:61Z",
+        "2023-02-29T08:30:00Z",
+        "2024-02T08:30:00Z",
+    ],
     "instant": ["2024", "2024-02-29", "2024-02-29T08:30:00", "2023-02-29T08:30:00Z", "2024-02-29T08:30:00.Z"],
     "time": ["8:30:00", "24:00:00", "08:30", "08:30:00Z", "08:60:00"],
     "base64Binary": ["", " ", "aGk", "aGk==", "a=Gk", "aG?k", "aGk=aGk=", "é", 1],
@@ -58,14 +80,16 @@ OUTSIDE: dict[str, list[Any]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "value"), [(n, v) for n, values in INSIDE.items() for v in values],
-                         ids=lambda v: repr(v)[:40])
+@pytest.mark.parametrize(
+    ("name", "value"), [(n, v) for n, values in INSIDE.items() for v in values], ids=lambda v: repr(v)[:40]
+)
 def test_values_inside_the_format_are_taken(name: str, value: Any) -> None:
     assert CHECKS[name](value) is None
 
 
-@pytest.mark.parametrize(("name", "value"), [(n, v) for n, values in OUTSIDE.items() for v in values],
-                         ids=lambda v: repr(v)[:40])
+@pytest.mark.parametrize(
+    ("name", "value"), [(n, v) for n, values in OUTSIDE.items() for v in values], ids=lambda v: repr(v)[:40]
+)
 def test_values_outside_the_format_are_refused_with_a_sentence(name: str, value: Any) -> None:
     problem = CHECKS[name](value)
     assert problem and problem.endswith(".") and len(problem) < 300

@@ -12,7 +12,8 @@ OBSERVATION = (
     '{"resourceType":"Observation","id":"a","meta":{"versionId":"1"},"text":{"status":"generated","div":"<div/>"},'
     '"extension":[{"url":"http://x"}],"modifierExtension":[{"url":"http://y"}],"status":"final",'
     '"_status":{"id":"s"},"code":{"text":"x", "coding":[]},"valueQuantity":{"value": 1.50 },"note":[{"text":"n"}],'
-    '"component":[{"code":{"text":"c"},"valueString":"v","referenceRange":[{"text":"r"}]}]}')
+    '"component":[{"code":{"text":"c"},"valueString":"v","referenceRange":[{"text":"r"}]}]}'
+)
 
 
 def cut(mode: str, body: str = OBSERVATION) -> str:
@@ -28,12 +29,21 @@ def test_a_summary_has_the_marked_elements_at_every_level() -> None:
         '{"resourceType":"Observation","id":"a","meta":{"tag":[' + TAG + '],"versionId":"1"},'
         '"modifierExtension":[{"url":"http://y"}],"status":"final","_status":{"id":"s"},'
         '"code":{"text":"x","coding":[]},"valueQuantity":{"value":1.50},'
-        '"component":[{"code":{"text":"c"},"valueString":"v"}]}')
+        '"component":[{"code":{"text":"c"},"valueString":"v"}]}'
+    )
 
 
 def test_text_has_the_narrative_and_what_is_mandatory() -> None:
     assert list(json.parse(cut("text").encode())) == [
-        "resourceType", "id", "meta", "text", "modifierExtension", "status", "_status", "code"]
+        "resourceType",
+        "id",
+        "meta",
+        "text",
+        "modifierExtension",
+        "status",
+        "_status",
+        "code",
+    ]
 
 
 def test_data_has_all_but_the_narrative() -> None:
@@ -51,33 +61,48 @@ def test_false_is_as_it_is_and_other_words_are_refused() -> None:
 @pytest.mark.parametrize("name", ["value", "valueQuantity", "value[x]", "Observation.value", "value.unit"])
 def test_elements_are_picked_by_any_of_their_names(name: str) -> None:
     assert list(json.parse(pick(name).encode())) == [
-        "resourceType", "id", "meta", "modifierExtension", "status", "_status", "code", "valueQuantity"]
+        "resourceType",
+        "id",
+        "meta",
+        "modifierExtension",
+        "status",
+        "_status",
+        "code",
+        "valueQuantity",
+    ]
 
 
 def test_unknown_elements_pick_nothing_more() -> None:
     assert "note" not in pick("unknown") and "valueQuantity" not in pick("unknown")
 
 
-@pytest.mark.parametrize(("meta", "expected"), [
-    ("", f'"meta":{{"tag":[{TAG}]}},'),
-    ('"meta":{},', f'"meta":{{"tag":[{TAG}]}},'),
-    ('"meta":{"tag":[{"code":"x"}],"source":"y"},', f'"meta":{{"tag":[{TAG},{{"code":"x"}}],"source":"y"}},'),
-    (f'"meta":{{"tag":[{TAG}]}},', f'"meta":{{"tag":[{TAG}]}},'),
-])
+@pytest.mark.parametrize(
+    ("meta", "expected"),
+    [
+        ("", f'"meta":{{"tag":[{TAG}]}},'),
+        ('"meta":{},', f'"meta":{{"tag":[{TAG}]}},'),
+        ('"meta":{"tag":[{"code":"x"}],"source":"y"},', f'"meta":{{"tag":[{TAG},{{"code":"x"}}],"source":"y"}},'),
+        (f'"meta":{{"tag":[{TAG}]}},', f'"meta":{{"tag":[{TAG}]}},'),
+    ],
+)
 def test_what_is_cut_is_tagged_once(meta: str, expected: str) -> None:
     body = '{"resourceType":"Patient",' + meta + '"active":true}'
     assert cut("true", body) == '{"resourceType":"Patient",' + expected + '"active":true}'
 
 
 def test_contained_resources_stay_when_what_stays_refers_to_them() -> None:
-    body = ('{"resourceType":"Patient","contained":[{"resourceType":"Organization","id":"o","name":"x"}],'
-            '"managingOrganization":{"reference":"#o"},"generalPractitioner":[{"reference":"#o"}]}')
+    body = (
+        '{"resourceType":"Patient","contained":[{"resourceType":"Organization","id":"o","name":"x"}],'
+        '"managingOrganization":{"reference":"#o"},"generalPractitioner":[{"reference":"#o"}]}'
+    )
     assert '"contained":[{' in cut("true", body)
     assert validate.validate(D, json.parse(pick("managingOrganization", body=body).encode())) == []
     assert "contained" not in pick("active", body=body)
 
 
 def test_attachments_lose_their_data_in_a_summary() -> None:
-    body = ('{"resourceType":"DocumentReference","status":"current","content":[{"attachment":'
-            '{"contentType":"text/plain","data":"aGk="}}]}')
+    body = (
+        '{"resourceType":"DocumentReference","status":"current","content":[{"attachment":'
+        '{"contentType":"text/plain","data":"aGk="}}]}'
+    )
     assert "aGk=" not in cut("true", body) and "text/plain" in cut("true", body)

@@ -54,10 +54,14 @@ GOOD = [
     observation('"subject":{"display":"somebody"},"focus":[{"reference":"Account/1"}]'),
     # Contained
     observation('"contained":[{"resourceType":"Patient","id":"p"}],"subject":{"reference":"#p"}'),
-    observation('"contained":[{"resourceType":"Patient","id":"p","managingOrganization":{"reference":"#o"}},'
-                '{"resourceType":"Organization","id":"o","name":"x"}],"subject":{"reference":"#p"}'),
-    observation('"contained":[{"resourceType":"Provenance","id":"p","target":[{"reference":"#"}],'
-                '"recorded":"2024-01-01T00:00:00Z","agent":[{"who":{"display":"x"}}]}]'),
+    observation(
+        '"contained":[{"resourceType":"Patient","id":"p","managingOrganization":{"reference":"#o"}},'
+        '{"resourceType":"Organization","id":"o","name":"x"}],"subject":{"reference":"#p"}'
+    ),
+    observation(
+        '"contained":[{"resourceType":"Provenance","id":"p","target":[{"reference":"#"}],'
+        '"recorded":"2024-01-01T00:00:00Z","agent":[{"who":{"display":"x"}}]}]'
+    ),
     # Bindings
     '{"resourceType":"Condition","subject":{"reference":"Patient/1"},"clinicalStatus":{"coding":[{"system":'
     '"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]}}',
@@ -108,17 +112,26 @@ BAD = [
     # Required
     ('{"resourceType":"Observation","code":{"text":"x"}}', ("Observation.status", "required")),
     (observation('"component":[{"valueString":"x"}]'), ("Observation.component[0].code", "required")),
-    ('{"resourceType":"MedicationRequest","status":"active","intent":"order","subject":{"display":"x"}}',
-     ("MedicationRequest.medication", "required")),
+    (
+        '{"resourceType":"MedicationRequest","status":"active","intent":"order","subject":{"display":"x"}}',
+        ("MedicationRequest.medication", "required"),
+    ),
     (patient('"communication":[{"preferred":true}]'), ("Patient.communication[0].language", "required")),
-    ('{"resourceType":"Provenance","recorded":"2024-01-01T00:00:00Z","agent":[{"who":{"display":"x"}}]}',
-     ("Provenance.target", "required")),
+    (
+        '{"resourceType":"Provenance","recorded":"2024-01-01T00:00:00Z","agent":[{"who":{"display":"x"}}]}',
+        ("Provenance.target", "required"),
+    ),
     # Primitives in lists and their twins
     (patient('"name":[{"given":["An",""]}]'), ("Patient.name[0].given[1]", "value")),
     (patient('"name":[{"given":["An",null]}]'), ("Patient.name[0].given[1]", "structure")),
     (patient('"name":[{"given":["An",null],"_given":[null,null]}]'), ("Patient.name[0].given[1]", "structure")),
-    (patient('"name":[{"given":["An"],"_given":[{"id":"g"},{"id":"g","extension":[{"url":"http://x","valueCode":"c"}]}'
-             ']}]'), ("Patient.name[0].given", "structure")),
+    (
+        patient(
+            '"name":[{"given":["An"],"_given":[{"id":"g"},{"id":"g","extension":[{"url":"http://x","valueCode":"c"}]}'
+            "]}]"
+        ),
+        ("Patient.name[0].given", "structure"),
+    ),
     (patient('"name":[{"given":["An",null],"_given":[null,{"id":"g"}]}]'), ("Patient.name[0].given[1]", "invariant")),
     (patient('"name":[{"_given":[null]}]'), ("Patient.name[0].given[0]", "structure")),
     (patient('"_birthDate":{"id":"b"}'), ("Patient.birthDate", "invariant")),
@@ -132,15 +145,19 @@ BAD = [
     (patient('"_id":{"id":"b"}'), ("Patient._id", "structure")),
     # Choices
     (observation('"valueString":"x","valueInteger":1'), ("Observation.value", "structure")),
-    (observation('"valueString":"x","_valueInteger":{"extension":[{"url":"http://x","valueCode":"c"}]}'),
-     ("Observation.value", "structure")),
+    (
+        observation('"valueString":"x","_valueInteger":{"extension":[{"url":"http://x","valueCode":"c"}]}'),
+        ("Observation.value", "structure"),
+    ),
     (observation('"valueDecimal":1.0'), ("Observation.valueDecimal", "structure")),
     (observation('"value":"x"'), ("Observation.value", "structure")),
     (observation('"valueInteger":1.0'), ("Observation.value", "value")),
     # References
     (observation('"subject":{"reference":"Practitioner/1"}'), ("Observation.subject.reference", "value")),
-    (observation('"subject":{"reference":"https://example.org/Practitioner/1"}'),
-     ("Observation.subject.reference", "value")),
+    (
+        observation('"subject":{"reference":"https://example.org/Practitioner/1"}'),
+        ("Observation.subject.reference", "value"),
+    ),
     (observation('"subject":{"reference":"Patiant/1"}'), ("Observation.subject.reference", "value")),
     (observation('"subject":{"reference":"Patient/"}'), ("Observation.subject.reference", "value")),
     (observation('"subject":{"reference":"1"}'), ("Observation.subject.reference", "value")),
@@ -148,40 +165,71 @@ BAD = [
     (observation('"focus":[{"reference":"Nothing/1"}]'), ("Observation.focus[0].reference", "value")),
     (observation('"subject":{"reference":"#p"}'), ("Observation.subject.reference", "not-found")),
     # Contained
-    (observation('"contained":[{"resourceType":"Patient","id":"q"}],"subject":{"reference":"#p"}'),
-     ("Observation.subject.reference", "not-found")),
+    (
+        observation('"contained":[{"resourceType":"Patient","id":"q"}],"subject":{"reference":"#p"}'),
+        ("Observation.subject.reference", "not-found"),
+    ),
     (observation('"contained":[{"resourceType":"Patient"}]'), ("Observation.contained[0].id", "required")),
-    (observation('"contained":[{"resourceType":"Patient","id":"p","nom":1}],"subject":{"reference":"#p"}'),
-     ("Observation.contained[0].nom", "structure")),
+    (
+        observation('"contained":[{"resourceType":"Patient","id":"p","nom":1}],"subject":{"reference":"#p"}'),
+        ("Observation.contained[0].nom", "structure"),
+    ),
     (observation('"contained":[{"id":"p"}],"subject":{"reference":"#p"}'), ("Observation.contained[0]", "structure")),
-    (observation('"contained":[{"resourceType":"Patient","id":"p"},{"resourceType":"Group","id":"p","type":"person",'
-                 '"actual":true}],"subject":{"reference":"#p"}'), ("Observation.contained[1].id", "duplicate")),
-    (observation('"contained":[{"resourceType":"Patient","id":"p","contained":[{"resourceType":"Basic","id":"b",'
-                 '"code":{"text":"x"}}]}],"subject":{"reference":"#p"}'),
-     ("Observation.contained[0].contained", "invariant")),
+    (
+        observation(
+            '"contained":[{"resourceType":"Patient","id":"p"},{"resourceType":"Group","id":"p","type":"person",'
+            '"actual":true}],"subject":{"reference":"#p"}'
+        ),
+        ("Observation.contained[1].id", "duplicate"),
+    ),
+    (
+        observation(
+            '"contained":[{"resourceType":"Patient","id":"p","contained":[{"resourceType":"Basic","id":"b",'
+            '"code":{"text":"x"}}]}],"subject":{"reference":"#p"}'
+        ),
+        ("Observation.contained[0].contained", "invariant"),
+    ),
     # Bindings
     (patient('"gender":"Female"'), ("Patient.gender", "code-invalid")),
     (patient('"gender":"f m"'), ("Patient.gender", "code-invalid")),
-    ('{"resourceType":"Condition","subject":{"reference":"Patient/1"},"clinicalStatus":{"coding":[{"system":'
-     '"http://x","code":"active"}]}}', ("Condition.clinicalStatus", "code-invalid")),
-    ('{"resourceType":"Condition","subject":{"reference":"Patient/1"},"clinicalStatus":{"text":"active"}}',
-     ("Condition.clinicalStatus", "code-invalid")),
+    (
+        '{"resourceType":"Condition","subject":{"reference":"Patient/1"},"clinicalStatus":{"coding":[{"system":'
+        '"http://x","code":"active"}]}}',
+        ("Condition.clinicalStatus", "code-invalid"),
+    ),
+    (
+        '{"resourceType":"Condition","subject":{"reference":"Patient/1"},"clinicalStatus":{"text":"active"}}',
+        ("Condition.clinicalStatus", "code-invalid"),
+    ),
     # Extensions
     (patient('"extension":[{"valueString":"x"}]'), ("Patient.extension[0].url", "required")),
     (patient('"extension":[{"url":"http://x"}]'), ("Patient.extension[0]", "invariant")),
-    (patient('"extension":[{"url":"http://x","valueString":"x","extension":[{"url":"y","valueCode":"z"}]}]'),
-     ("Patient.extension[0]", "invariant")),
-    (patient('"extension":[{"url":"http://x","valueString":"x","valueCode":"y"}]'),
-     ("Patient.extension[0].value", "structure")),
+    (
+        patient('"extension":[{"url":"http://x","valueString":"x","extension":[{"url":"y","valueCode":"z"}]}]'),
+        ("Patient.extension[0]", "invariant"),
+    ),
+    (
+        patient('"extension":[{"url":"http://x","valueString":"x","valueCode":"y"}]'),
+        ("Patient.extension[0].value", "structure"),
+    ),
     # Inside of others
-    ('{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Patient","active":1}}]}',
-     ("Bundle.entry[0].resource.active", "value")),
-    ('{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"X"}}]}',
-     ("Bundle.entry[0].resource", "not-supported")),
-    ('{"resourceType":"Parameters","parameter":[{"name":"a","part":[{"valueString":"x"}]}]}',
-     ("Parameters.parameter[0].part[0].name", "required")),
-    ('{"resourceType":"Questionnaire","status":"draft","item":[{"linkId":"1","type":"group","item":['
-     '{"linkId":"1.1","type":"x"}]}]}', ("Questionnaire.item[0].item[0].type", "code-invalid")),
+    (
+        '{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Patient","active":1}}]}',
+        ("Bundle.entry[0].resource.active", "value"),
+    ),
+    (
+        '{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"X"}}]}',
+        ("Bundle.entry[0].resource", "not-supported"),
+    ),
+    (
+        '{"resourceType":"Parameters","parameter":[{"name":"a","part":[{"valueString":"x"}]}]}',
+        ("Parameters.parameter[0].part[0].name", "required"),
+    ),
+    (
+        '{"resourceType":"Questionnaire","status":"draft","item":[{"linkId":"1","type":"group","item":['
+        '{"linkId":"1.1","type":"x"}]}]}',
+        ("Questionnaire.item[0].item[0].type", "code-invalid"),
+    ),
     (patient('"text":{"status":"generated","div":"<script/>"}'), ("Patient.text.div", "value")),
     (patient('"photo":[{"data":"?"}]'), ("Patient.photo[0].data", "value")),
 ]
@@ -195,8 +243,12 @@ def test_each_broken_rule_is_found_at_its_place(body: str, expected: tuple[str, 
 def test_all_findings_come_at_once() -> None:
     body = patient('"x":1,"gender":"m","birthDate":"2023-02-29","name":[{"given":[""]},{}]')
     assert findings(body) == [
-        ("Patient.x", "structure"), ("Patient.gender", "code-invalid"), ("Patient.birthDate", "value"),
-        ("Patient.name[0].given[0]", "value"), ("Patient.name[1]", "invariant")]
+        ("Patient.x", "structure"),
+        ("Patient.gender", "code-invalid"),
+        ("Patient.birthDate", "value"),
+        ("Patient.name[0].given[0]", "value"),
+        ("Patient.name[1]", "invariant"),
+    ]
 
 
 @pytest.mark.parametrize("count", [100, 101, 3000])
@@ -211,20 +263,28 @@ def test_an_error_behind_very_many_open_questions_is_not_lost() -> None:
     assert validate.validate(D, {"resourceType": "Patient", "name": [nulls]}) == []
     bad = {"given": [None] * 400 + ["", "a"], "_given": [{"extension": [ABSENT]}] * 400 + [None, None]}
     assert [f.expression for f in validate.validate(D, {"resourceType": "Patient", "name": [bad]})] == [
-        "Patient.name[0].given[400]"]
+        "Patient.name[0].given[400]"
+    ]
     contained = {"resourceType": "Group", "id": "g", "type": "person", "actual": True}
     many: dict[str, Any] = {
-        "resourceType": "List", "status": "current", "mode": "working", "contained": [contained],
-        "entry": [{"item": {"reference": "#g"}}] * 400}
+        "resourceType": "List",
+        "status": "current",
+        "mode": "working",
+        "contained": [contained],
+        "entry": [{"item": {"reference": "#g"}}] * 400,
+    }
     assert validate.validate(D, many) == []
     many["entry"] = [*many["entry"], {"item": {"reference": "#h"}}, {"deleted": 1, "item": {"display": "x"}}]
     assert {f.expression for f in validate.validate(D, many)} == {
-        "List.entry[400].item.reference", "List.entry[401].deleted"}
+        "List.entry[400].item.reference",
+        "List.entry[401].deleted",
+    }
 
 
 def test_an_unreferred_contained_resource_is_a_warning_only() -> None:
-    found = validate.validate(D, json.parse(patient(
-        '"contained":[{"resourceType":"Organization","id":"o","name":"x"}]').encode()))
+    found = validate.validate(
+        D, json.parse(patient('"contained":[{"resourceType":"Organization","id":"o","name":"x"}]').encode())
+    )
     assert [(f.severity, f.expression) for f in found] == [("warning", "Patient.contained[0]")]
 
 
@@ -235,17 +295,39 @@ def test_another_type_than_that_of_the_url_is_refused() -> None:
 
 def test_sentences_do_not_repeat_long_values() -> None:
     for value in ("x" * 5000, {"reference": "y" * 5000}):
-        for found in validate.validate(D, {"resourceType": "Patient", "id": value, "gender": value, "z" * 5000: 1,
-                                           "managingOrganization": value}):
+        for found in validate.validate(
+            D, {"resourceType": "Patient", "id": value, "gender": value, "z" * 5000: 1, "managingOrganization": value}
+        ):
             assert len(found.diagnostics) < 400 and len(found.expression) < 200
 
 
-names = st.sampled_from(sorted({*D.elements("Patient"), *D.elements("HumanName"), *D.elements("Extension"), "_given",
-                                "_birthDate", "valueString", "reference", "contained", "resourceType", "coding", "div"}))
+names = st.sampled_from(
+    sorted(
+        {
+            *D.elements("Patient"),
+            *D.elements("HumanName"),
+            *D.elements("Extension"),
+            "_given",
+            "_birthDate",
+            "valueString",
+            "reference",
+            "contained",
+            "resourceType",
+            "coding",
+            "div",
+        }
+    )
+)
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just(Decimal("1.5"))
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.just(Decimal("1.5"))
     | st.sampled_from(["Patient", "Patient/1", "#a", "male", "2024"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4), max_leaves=15)
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4),
+    max_leaves=15,
+)
 
 
 @settings(max_examples=300)

@@ -12,7 +12,12 @@ def codes(remarks):
 def test_a_citizen_number_gives_its_parts():
     one = identity.read_citizen_number("079 158 000 001")
     assert (one.place_code, one.province, one.sex, one.birth_year, one.serial) == (
-        "079", "Hồ Chí Minh", "female", 1958, "000001")
+        "079",
+        "Hồ Chí Minh",
+        "female",
+        1958,
+        "000001",
+    )
     assert identity.read_citizen_number("001203000001").birth_year == 2003
     assert identity.read_citizen_number("001203000001").sex == "male"
 
@@ -57,16 +62,19 @@ def test_a_card_number_gives_its_parts():
     assert (card.object_code, card.level, card.province_code, card.social_number) == ("GD", "4", "79", "0123456789")
 
 
-@pytest.mark.parametrize(("number", "on", "expected"), [
-    ("GD4790123456789", date(2026, 1, 1), []),
-    ("GD2790123456789", date(2026, 1, 1), ["card-level-unusual"]),
-    ("CN3790123456789", date(2025, 12, 31), []),
-    ("CN3790123456789", date(2026, 1, 1), ["card-level-unusual"]),
-    ("CN2790123456789", date(2026, 1, 1), []),
-    ("ZZ4790123456789", date(2026, 1, 1), ["card-object-unknown"]),
-    ("GD4970123456789", date(2026, 1, 1), ["card-province-unknown"]),
-    ("GD6790123456789", date(2026, 1, 1), ["card-shape"]),
-])
+@pytest.mark.parametrize(
+    ("number", "on", "expected"),
+    [
+        ("GD4790123456789", date(2026, 1, 1), []),
+        ("GD2790123456789", date(2026, 1, 1), ["card-level-unusual"]),
+        ("CN3790123456789", date(2025, 12, 31), []),
+        ("CN3790123456789", date(2026, 1, 1), ["card-level-unusual"]),
+        ("CN2790123456789", date(2026, 1, 1), []),
+        ("ZZ4790123456789", date(2026, 1, 1), ["card-object-unknown"]),
+        ("GD4970123456789", date(2026, 1, 1), ["card-province-unknown"]),
+        ("GD6790123456789", date(2026, 1, 1), ["card-shape"]),
+    ],
+)
 def test_a_card_number_is_checked_as_of_a_day(number, on, expected):
     assert codes(insurance_card.check(number, on=on)) == expected
 

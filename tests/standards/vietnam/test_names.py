@@ -12,12 +12,17 @@ def test_a_name_is_split_only_at_its_ends():
     assert names.parts("") == names.NameParts("", "", "")
 
 
-@pytest.mark.parametrize("ordered", [
-    ["An", "Ân", "Bảo", "Cúc", "Dũng", "Đào", "Em", "Ên"],
-    ["Ba", "Bà", "Bả", "Bã", "Bá", "Bạ", "Bác", "Bắc", "Bấc"],
-    ["Oanh", "Ông", "Ơn", "Phúc"], ["Uyên", "Ưng", "Vỹ"],
-    ["Lê Văn An", "Trần Văn An", "Lê Văn Ân"], ["Lê An", "Lê Anh An", "Bùi Văn An"],
-])
+@pytest.mark.parametrize(
+    "ordered",
+    [
+        ["An", "Ân", "Bảo", "Cúc", "Dũng", "Đào", "Em", "Ên"],
+        ["Ba", "Bà", "Bả", "Bã", "Bá", "Bạ", "Bác", "Bắc", "Bấc"],
+        ["Oanh", "Ông", "Ơn", "Phúc"],
+        ["Uyên", "Ưng", "Vỹ"],
+        ["Lê Văn An", "Trần Văn An", "Lê Văn Ân"],
+        ["Lê An", "Lê Anh An", "Bùi Văn An"],
+    ],
+)
 def test_people_are_sorted_by_given_name_in_the_vietnamese_alphabet(ordered):
     mixed = [unicodedata.normalize("NFD", one) for one in sorted(ordered)]
     assert [names.tidy(one) for one in sorted(mixed, key=names.sort_key)] == ordered

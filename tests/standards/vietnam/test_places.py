@@ -28,10 +28,19 @@ def test_every_commune_lies_in_a_province_of_today():
     assert places.commune("00004").full_name == "Phường Ba Đình"
 
 
-@pytest.mark.parametrize(("text", "name"), [
-    ("tp hcm", "Hồ Chí Minh"), ("TP.HCM", "Hồ Chí Minh"), ("thanh pho ho chi minh", "Hồ Chí Minh"), ("Huế", "Huế"),
-    ("Thừa Thiên Huế", "Thừa Thiên Huế"), ("ba ria-vung tau", "Bà Rịa - Vũng Tàu"), ("tỉnh dak lak", "Đắk Lắk"),
-    ("HN", "Hà Nội")])
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("tp hcm", "Hồ Chí Minh"),
+        ("TP.HCM", "Hồ Chí Minh"),
+        ("thanh pho ho chi minh", "Hồ Chí Minh"),
+        ("Huế", "Huế"),
+        ("Thừa Thiên Huế", "Thừa Thiên Huế"),
+        ("ba ria-vung tau", "Bà Rịa - Vũng Tàu"),
+        ("tỉnh dak lak", "Đắk Lắk"),
+        ("HN", "Hà Nội"),
+    ],
+)
 def test_a_province_is_found_as_people_type_it(text, name):
     assert places.find_province(text).name == name
 

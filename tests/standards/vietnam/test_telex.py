@@ -19,8 +19,9 @@ def cards(count, seed=7):
         yield insurance(name=name)
 
 
-@pytest.mark.parametrize("keyboard", [
-    keyboards.telex, keyboards.vni, lambda keys: keyboards.telex(keys, digits_end_words=False)])
+@pytest.mark.parametrize(
+    "keyboard", [keyboards.telex, keyboards.vni, lambda keys: keyboards.telex(keys, digits_end_words=False)]
+)
 def test_every_insurance_scan_that_a_keyboard_changed_is_recognised(keyboard):
     changed = [(card, keyboard(card)) for card in cards(300)]
     changed = [(card, typed) for card, typed in changed if typed != card]
@@ -28,8 +29,9 @@ def test_every_insurance_scan_that_a_keyboard_changed_is_recognised(keyboard):
     assert [typed for _, typed in changed if not telex.is_mangled(typed)] == []
 
 
-@pytest.mark.parametrize("keyboard", [
-    keyboards.telex, keyboards.vni, lambda keys: keyboards.telex(keys, digits_end_words=False)])
+@pytest.mark.parametrize(
+    "keyboard", [keyboards.telex, keyboards.vni, lambda keys: keyboards.telex(keys, digits_end_words=False)]
+)
 def test_what_is_restored_is_what_the_card_said_or_its_number(keyboard):
     whole = 0
     for card in cards(300):
@@ -52,9 +54,14 @@ def test_a_wrong_code_page_is_recognised_and_undone():
     assert qr.parse(telex.restore(broken)) == qr.parse(CITIZEN)
 
 
-@pytest.mark.parametrize("text", [
-    CITIZEN.replace("NGUYỄN VĂN THỬ", "NGUY?N V?N TH?"), CITIZEN.replace("|Nam|", "|Nâ|"),
-    CITIZEN.replace("01022000", "0102Ơ00")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        CITIZEN.replace("NGUYỄN VĂN THỬ", "NGUY?N V?N TH?"),
+        CITIZEN.replace("|Nam|", "|Nâ|"),
+        CITIZEN.replace("01022000", "0102Ơ00"),
+    ],
+)
 def test_of_a_damaged_citizen_card_the_number_survives(text):
     assert telex.is_mangled(text)
     assert telex.restore(text) == "079200000001"

@@ -22,10 +22,30 @@ FILE = "r4.json.gz"
 _CHOICE, _SUMMARY, _MODIFIER = 1, 2, 4
 
 # datatypes.html#primitive, in the order of the page.
-PRIMITIVES = frozenset((
-    "boolean", "integer", "string", "decimal", "uri", "url", "canonical", "base64Binary", "instant", "date",
-    "dateTime", "time", "code", "oid", "id", "markdown", "unsignedInt", "positiveInt", "uuid", "xhtml",
-))
+PRIMITIVES = frozenset(
+    (
+        "boolean",
+        "integer",
+        "string",
+        "decimal",
+        "uri",
+        "url",
+        "canonical",
+        "base64Binary",
+        "instant",
+        "date",
+        "dateTime",
+        "time",
+        "code",
+        "oid",
+        "id",
+        "markdown",
+        "unsignedInt",
+        "positiveInt",
+        "uuid",
+        "xhtml",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +176,7 @@ class Definitions:
         """Names of the top-level elements of a type that belong to its summary (search.html#summary)."""
         found = self._summaries.get(name)
         if found is None:
-            found = self._summaries[name] = frozenset(
-                e.name for e in self.elements(name).values() if e.is_summary)
+            found = self._summaries[name] = frozenset(e.name for e in self.elements(name).values() if e.is_summary)
         return found
 
     def search_parameters(self) -> list[SearchParameterDef]:
@@ -173,7 +192,8 @@ class Definitions:
         """
         if self._compartments is None:
             self._compartments = msgspec.json.decode(
-                self._file.compartments, type=dict[str, dict[str, tuple[str, ...]]])
+                self._file.compartments, type=dict[str, dict[str, tuple[str, ...]]]
+            )
         return self._compartments[name]
 
     def valueset_codes(self, url: str) -> frozenset[tuple[str, str]] | None:
@@ -186,8 +206,9 @@ class Definitions:
             if self._valuesets is None:
                 self._valuesets = msgspec.json.decode(self._file.valuesets)
             parts = self._valuesets.get(url)
-            self._codes[url] = None if parts is None else frozenset(
-                (system, code) for system, codes in parts for code in codes)
+            self._codes[url] = (
+                None if parts is None else frozenset((system, code) for system, codes in parts for code in codes)
+            )
         return self._codes[url]
 
     def _read(self, name: str) -> None:
@@ -196,12 +217,32 @@ class Definitions:
             self._elements[path] = {child: _element(child, *row) for child, row in table.items()}
 
 
-def _element(name: str, min: int, max: int, types: list[str], flags: int = 0, binding_strength: str = "",
-             binding_valueset: str = "", reference_targets: Sequence[str] = (), content_reference: str = "",
-             canonical_targets: Sequence[str] = ()) -> Element:
-    return Element(name, min, max or None, tuple(types), binding_strength, binding_valueset, bool(flags & _CHOICE),
-                   tuple(reference_targets), content_reference, bool(flags & _SUMMARY), bool(flags & _MODIFIER),
-                   tuple(canonical_targets))
+def _element(
+    name: str,
+    min: int,
+    max: int,
+    types: list[str],
+    flags: int = 0,
+    binding_strength: str = "",
+    binding_valueset: str = "",
+    reference_targets: Sequence[str] = (),
+    content_reference: str = "",
+    canonical_targets: Sequence[str] = (),
+) -> Element:
+    return Element(
+        name,
+        min,
+        max or None,
+        tuple(types),
+        binding_strength,
+        binding_valueset,
+        bool(flags & _CHOICE),
+        tuple(reference_targets),
+        content_reference,
+        bool(flags & _SUMMARY),
+        bool(flags & _MODIFIER),
+        tuple(canonical_targets),
+    )
 
 
 @lru_cache(maxsize=1)
