@@ -129,7 +129,8 @@ async def _check_references(tx: Transaction, found: list[Step]) -> None:
     if not tx.tenant.references_must_resolve:
         return
     for step in found:
-        if step.method in ("POST", "PUT") and step.value is not None:
+        is_found = step.method == "POST" and step.exists  # its resource is not stored
+        if step.value is not None and not is_found:
             try:
                 await references.check(tx, step.value)
             except errors.Failure as failure:
@@ -256,6 +257,8 @@ async def _do(tx: Transaction, step: Step, base_url: str, representation: bool) 
         if step.id is None:
             raise errors.NotFound("The condition matches nothing, so there is nothing to patch.")
         stored = await patch.apply(tx, step.type, step.id, _patch_text(step), if_match=step.if_match)
+        if tx.tenant.references_must_resolve:
+            step.value = write.parse(tx, stored.body)
         return _written(stored, representation)
     assert step.resource is not None and step.id is not None and step.value is not None
     if step.method == "POST":

@@ -12,8 +12,7 @@ and bytes that changed become the next version of the same resource.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +20,10 @@ from lienmach.base import clock, errors, ids
 from lienmach.base.actor import Actor
 from lienmach.record import access, marks, references, write
 from lienmach.record.change import Mark, Stored
+from lienmach.record.loads import Group as Group
+from lienmach.record.loads import Item as Item
+from lienmach.record.loads import Refusal as Refusal
+from lienmach.record.loads import Report as Report
 from lienmach.record.points import Key, Point
 from lienmach.record.transaction import Store, Transaction
 from lienmach.standards.fhir import json as fhir_json
@@ -38,53 +41,6 @@ from unnest($2::smallint[], $3::text[]) k(type, id)
 join resource r on r.tenant = $1 and r.type = k.type and r.id = k.id
 join version v on v.tenant = $1 and v.seq = r.seq
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One resource on its way in.
-
-    source, full_url: its name; the same name again means the same resource. body: JSON as it came. type: of the
-    resource. id: what it is stored under; None: under a new id, kept by its mark. index: where it stands in its
-    source, for the report.
-    """
-
-    source: str
-    full_url: str
-    body: bytes
-    type: str
-    id: str | None = None
-    index: int = 0
-
-
-Group = Sequence[Item]
-"""Items that are taken together or not at all, and whose links to each other's fullUrl are replaced."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why one resource, or the group that it belongs to, was not taken. failure: tells the kind and the issues."""
-
-    item: Item
-    failure: errors.Failure
-    with_group: bool = False
-
-
-@dataclass
-class Report:
-    """What a load has done. created, changed, there: numbers of resources by type; refused: resources in all."""
-
-    created: Counter[str] = field(default_factory=Counter)
-    changed: Counter[str] = field(default_factory=Counter)
-    there: Counter[str] = field(default_factory=Counter)
-    refused: int = 0
-
-    def add(self, other: Report) -> None:
-        """Count what another one has counted too."""
-        self.created.update(other.created)
-        self.changed.update(other.changed)
-        self.there.update(other.there)
-        self.refused += other.refused
 
 
 async def load(

@@ -20,7 +20,7 @@ from lienmach.record.need import Either, Need, Patients, Rows, Side, Terms, Upda
 from lienmach.record.sql import Text
 from lienmach.standards.fhir import json as fhir_json
 from lienmach.standards.fhir import query as fhir_query
-from lienmach.standards.fhir.query import Criterion, Query
+from lienmach.standards.fhir.query_values import Criterion, Query
 
 
 def is_asked(query: Query) -> bool:

@@ -24,7 +24,7 @@ from lienmach.record.index.condition import Condition, SearchContext
 from lienmach.record.index.parameters import Parameter
 from lienmach.record.need import Either, Ids, Need, Patients, Rows, Side, Terms, Updated, of_condition
 from lienmach.standards.fhir import dates
-from lienmach.standards.fhir.query import Criterion, Hop
+from lienmach.standards.fhir.query_values import Criterion, Hop
 
 _PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(\d.*)\Z", re.DOTALL)
 _LITERAL = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?\Z")

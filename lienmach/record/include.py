@@ -20,7 +20,7 @@ from lienmach.record.criteria import Reading, body_of, literals
 from lienmach.record.index import parameters as index_parameters
 from lienmach.record.index.parameters import Parameter
 from lienmach.record.need import Terms
-from lienmach.standards.fhir.query import Include
+from lienmach.standards.fhir.query_values import Include
 
 _TERMS_MAX = 50_000
 Key = tuple[str, str]  # (type, id)

@@ -22,7 +22,8 @@ from lienmach.record.choice import Plan
 from lienmach.record.criteria import Reading
 from lienmach.record.need import Ids, Need, Terms
 from lienmach.standards.fhir import query as fhir_query
-from lienmach.standards.fhir.query import Query
+from lienmach.standards.fhir import query_values
+from lienmach.standards.fhir.query_values import Query
 
 Params = list[tuple[str, str]]
 
@@ -213,14 +214,14 @@ def _parse(params: Params, limits: Settings, lenient: bool) -> Query:
     bounds = _bounds(limits.search_params_max, limits.or_values_max, limits.chain_depth_max, limits.page_count_max)
     try:
         return fhir_query.parse(params, bounds, lenient=lenient)
-    except fhir_query.QueryError as error:
+    except query_values.QueryError as error:
         kinds = {"not-supported": errors.UnknownParameter, "too-costly": errors.TooLarge}
         raise kinds.get(error.code, errors.Invalid)(error.message, code=error.code) from None
 
 
 @lru_cache(maxsize=8)
-def _bounds(params_max: int, or_values_max: int, chain_depth_max: int, count_max: int) -> fhir_query.Limits:
-    return fhir_query.Limits(
+def _bounds(params_max: int, or_values_max: int, chain_depth_max: int, count_max: int) -> query_values.Limits:
+    return query_values.Limits(
         params_max=params_max, or_values_max=or_values_max, chain_depth_max=chain_depth_max, count_max=count_max
     )
 

@@ -17,7 +17,7 @@ from lienmach.base import errors
 from lienmach.record.index import contained
 from lienmach.record.index.parameters import Parameter
 from lienmach.record.sql import Text
-from lienmach.standards.fhir.query import SortKey
+from lienmach.standards.fhir.query_values import SortKey
 
 TIME, TEXT, NUMBER = "time", "text", "number"
 _TEXT_CHARS = 120  # longer texts are in order up to here, so that a page mark stays short

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import replace
 
 import pytest
@@ -32,6 +34,19 @@ async def test_where_references_must_resolve_those_to_later_entries_do(fhir, sto
     assert answer.status_code == 200, answer.text
     answer = await fhir.post("/", json=_bundle(_entry("POST", "Observation", _about("Patient/nobody"))))
     assert answer.status_code == 409
+
+
+async def test_where_references_must_resolve_a_patch_in_a_bundle_is_looked_at_too(fhir, store):
+    await fhir.put("/Observation/o1", json={**OBSERVATION, "id": "o1"})
+    store.tenants[1] = replace(store.tenants[1], references_must_resolve=True)
+    found = []
+    for reference in ("Patient/nobody", URN):
+        patch = json.dumps([{"op": "add", "path": "/subject", "value": {"reference": reference.replace(URN, "Patient/p1")}}])
+        binary = {"resourceType": "Binary", "contentType": "application/json-patch+json",
+                  "data": base64.b64encode(patch.encode()).decode()}
+        found.append(await fhir.post("/", json=_bundle(
+            _entry("PATCH", "Observation/o1", binary), _entry("PUT", "Patient/p1", {**PATIENT, "id": "p1"}))))
+    assert [one.status_code for one in found] == [409, 200], found[0].text
 
 
 async def test_a_condition_that_matches_nothing_does_not_overwrite_the_id_it_claims(fhir):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 DUONG = "duong"
+SUBJECT = {"reference": f"Patient/{DUONG}"}
 TEST = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}]}
 
 
@@ -48,55 +49,61 @@ def _person(key: str, name: str, birth: str, number: str) -> dict[str, Any]:
 
 
 def _life() -> list[dict[str, Any]]:
-    subject = {"reference": f"Patient/{DUONG}"}
-    found: list[dict[str, Any]] = []
-    for year in range(2010, 2026):
-        visit, at = f"kham-{year}", f"{year}-05-06T08:30:00+07:00"
-        encounter = {"reference": f"Encounter/{visit}"}
-        found += [
-            {
-                "resourceType": "Encounter",
-                "id": visit,
-                "status": "finished",
-                "class": {"code": "AMB"},
-                "subject": subject,
-                "type": [{"text": "Khám định kỳ"}],
-                "period": {"start": at},
-                "serviceProvider": {"reference": "Organization/tram"},
-            },
-            {
-                "resourceType": "Observation",
-                "id": f"can-{year}",
-                "status": "final",
-                "subject": subject,
-                "encounter": encounter,
-                "code": {"text": "Cân nặng"},
-                "effectiveDateTime": at,
-                "valueQuantity": {
-                    "value": 60 + year % 7,
-                    "unit": "kg",
-                    "system": "http://unitsofmeasure.org",
-                    "code": "kg",
-                },
-            },
-            {
-                "resourceType": "MedicationRequest",
-                "id": f"thuoc-{year}",
-                "status": "completed",
-                "intent": "order",
-                "subject": subject,
-                "encounter": encounter,
-                "authoredOn": at,
-                "medicationCodeableConcept": {"text": "Amlodipin 5 mg"},
-                "dosageInstruction": [{"text": "Sáng 1 viên"}],
-            },
-        ]
+    """Sixteen yearly visits, and what happened once."""
+    return [*(one for year in range(2010, 2026) for one in _visit(year)), *_once()]
+
+
+def _visit(year: int) -> list[dict[str, Any]]:
+    """A check-up with what was weighed and prescribed."""
+    visit, at = f"kham-{year}", f"{year}-05-06T08:30:00+07:00"
+    encounter = {"reference": f"Encounter/{visit}"}
     return [
-        *found,
+        {
+            "resourceType": "Encounter",
+            "id": visit,
+            "status": "finished",
+            "class": {"code": "AMB"},
+            "subject": SUBJECT,
+            "type": [{"text": "Khám định kỳ"}],
+            "period": {"start": at},
+            "serviceProvider": {"reference": "Organization/tram"},
+        },
+        {
+            "resourceType": "Observation",
+            "id": f"can-{year}",
+            "status": "final",
+            "subject": SUBJECT,
+            "encounter": encounter,
+            "code": {"text": "Cân nặng"},
+            "effectiveDateTime": at,
+            "valueQuantity": {
+                "value": 60 + year % 7,
+                "unit": "kg",
+                "system": "http://unitsofmeasure.org",
+                "code": "kg",
+            },
+        },
+        {
+            "resourceType": "MedicationRequest",
+            "id": f"thuoc-{year}",
+            "status": "completed",
+            "intent": "order",
+            "subject": SUBJECT,
+            "encounter": encounter,
+            "authoredOn": at,
+            "medicationCodeableConcept": {"text": "Amlodipin 5 mg"},
+            "dosageInstruction": [{"text": "Sáng 1 viên"}],
+        },
+    ]
+
+
+def _once() -> list[dict[str, Any]]:
+    """A diagnosis, a vaccination, a procedure and an allergy."""
+    return [
         {
             "resourceType": "Condition",
             "id": "tha",
-            "subject": subject,
+            "subject": SUBJECT,
             "onsetDateTime": "2010-05-06",
             "clinicalStatus": {
                 "coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]
@@ -109,7 +116,7 @@ def _life() -> list[dict[str, Any]]:
             "resourceType": "Immunization",
             "id": "cum",
             "status": "completed",
-            "patient": subject,
+            "patient": SUBJECT,
             "vaccineCode": {"text": "Cúm mùa"},
             "occurrenceDateTime": "2023-10-01",
         },
@@ -117,14 +124,14 @@ def _life() -> list[dict[str, Any]]:
             "resourceType": "Procedure",
             "id": "tt",
             "status": "completed",
-            "subject": subject,
+            "subject": SUBJECT,
             "code": {"text": "Điện tâm đồ"},
             "performedDateTime": "2022-03-04",
         },
         {
             "resourceType": "AllergyIntolerance",
             "id": "du",
-            "patient": subject,
+            "patient": SUBJECT,
             "criticality": "high",
             "code": {"text": "Penicillin"},
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,12 @@ from lienmach.record.transaction import Store
 class World:
     """An import into tenant 1 and a look at what is there then."""
 
-    store: object
-    actor: object
-    folder: object
-    refusals: object = field(default=None)
+    store: Store
+    actor: Actor
+    folder: Path
+    refusals: Any = None
 
-    async def take(self, *paths):
+    async def take(self, *paths: Path) -> Any:
         files = import_reading.find_files(list(paths) or [self.folder])
         self.refusals = import_.Refusals(self.folder.parent / "imports")
         shown = Progress(sum(one.size for one in files), to=io.StringIO())
@@ -33,7 +33,7 @@ class World:
         finally:
             self.refusals.close()
 
-    async def bodies(self, kind):
+    async def bodies(self, kind: str) -> list[bytes]:
         async with self.store.begin(self.actor) as tx:
             found = await tx.fetch(
                 "select v.body from resource r join version v on v.tenant = r.tenant and v.seq = r.seq "
@@ -44,12 +44,12 @@ class World:
             await tx.abandon()
         return [row["body"] for row in found]
 
-    async def all(self, kind):
+    async def all(self, kind: str) -> list[dict[str, Any]]:
         return [json.loads(one) for one in await self.bodies(kind)]
 
-    async def read(self, kind, resource_id):
+    async def read(self, kind: str, resource_id: str) -> Any:
         async with self.store.begin(self.actor) as tx:
             return await read.read(tx, kind, resource_id)
 
-    def refused(self):
+    def refused(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.refusals.path.read_text("utf-8").splitlines()]

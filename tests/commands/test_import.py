@@ -13,7 +13,6 @@ from lienmach.record import write
 from tests.commands import bundles
 from tests.commands.bundles import A, B, C, bundle, observation, patient, post, practitioner
 
-
 # Kinds of files
 
 

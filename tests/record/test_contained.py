@@ -13,7 +13,6 @@ from lienmach.base.actor import Actor
 from lienmach.record import search, write
 from lienmach.record.transaction import Store
 
-
 CASES = [
     ("Medication?code=para", {"alone"}),
     ("Medication?code=para&_contained=false", {"alone"}),

@@ -28,7 +28,7 @@ _SYSTEMS = {
     "urn:ietf:bcp:47": "BCP 47",
     "urn:iso:std:iso:4217": "ISO 4217",
 }
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 _DEPTH_MAX = 24
 _BASE64_SHOWN_MAX = 100  # a hash is shown, a file is counted
 _ABOUT_THE_DATA = ("text", "extension", "modifierExtension", "contained", "meta", "implicitRules", "language", "id")

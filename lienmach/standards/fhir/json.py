@@ -21,7 +21,7 @@ NUMBER_CHARACTERS_MAX = 100
 EXPONENT_MAX = 400
 BOM = b"\xef\xbb\xbf"
 
-_KEY = re.compile(rb'[ \t\r\n]*"((?:[^"\\]|\\.)*)"[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
+_KEY = re.compile(rb'[ \t\r\n]*"([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
 _COLON = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _EMPTY = re.compile(rb"\{[ \t\r\n]*\}")
 _HEAD = re.compile(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import asyncpg
+import one_life
 import pytest
 
 from lienmach.base.actor import Actor
@@ -17,15 +18,6 @@ from tests.web.client import Browser, add_user
 MakeBrowser = Callable[..., Browser]
 PATIENTS = "/registration/patients"
 HTMX = {"hx-request": "true"}
-PERSON = {
-    "resourceType": "Patient",
-    "active": True,
-    "name": [{"text": "Đặng Thị Đường"}],
-    "gender": "female",
-    "birthDate": "1958-02-01",
-    "identifier": [{"system": "https://lienmach.org/sid/cccd", "value": "079158004521"}],
-    "telecom": [{"system": "phone", "value": "0000123456"}],
-}
 
 
 async def store_one(store: Store, actor: Actor, resource: dict[str, Any], key: str | None = None) -> str:
@@ -41,65 +33,11 @@ async def store_one(store: Store, actor: Actor, resource: dict[str, Any], key: s
 @pytest.fixture
 async def person(store: Store, system: Actor) -> str:
     """A person with a visit at one facility, a blood pressure, a medicine and an undated goal."""
-    key = await store_one(store, system, PERSON)
-    subject = {"reference": f"Patient/{key}"}
+    key = await store_one(store, system, one_life.PERSON)
     house = await store_one(store, system, {"resourceType": "Organization", "name": "Trạm y tế Mẫu"})
-    visit = await store_one(
-        store,
-        system,
-        {
-            "resourceType": "Encounter",
-            "status": "finished",
-            "class": {"code": "AMB"},
-            "subject": subject,
-            "type": [{"text": "Khám tăng huyết áp"}],
-            "period": {"start": "2024-05-06T08:00:00+07:00"},
-            "serviceProvider": {"reference": f"Organization/{house}"},
-        },
-    )
-    await store_one(
-        store,
-        system,
-        {
-            "resourceType": "Observation",
-            "status": "final",
-            "subject": subject,
-            "code": {"text": "Huyết áp"},
-            "encounter": {"reference": f"Encounter/{visit}"},
-            "effectiveDateTime": "2024-05-06T08:10:00+07:00",
-            "interpretation": [{"coding": [{"code": "H"}]}],
-            "component": [
-                {
-                    "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
-                    "valueQuantity": {"value": value, "unit": "mmHg"},
-                }
-                for code, value in (("8480-6", 152), ("8462-4", 94))
-            ],
-        },
-    )
-    await store_one(
-        store,
-        system,
-        {
-            "resourceType": "MedicationRequest",
-            "status": "active",
-            "intent": "order",
-            "subject": subject,
-            "medicationCodeableConcept": {"text": "Amlodipin 5 mg"},
-            "authoredOn": "2023-01-02",
-            "dosageInstruction": [{"text": "Sáng 1 viên"}],
-        },
-    )
-    await store_one(
-        store,
-        system,
-        {
-            "resourceType": "Goal",
-            "lifecycleStatus": "active",
-            "subject": subject,
-            "description": {"text": "Huyết áp dưới 130/80"},
-        },
-    )
+    visit = await store_one(store, system, one_life.visit(key, house))
+    for one in (one_life.pressure(key, visit), one_life.medicine(key), one_life.goal(key)):
+        await store_one(store, system, one)
     return key
 
 
@@ -338,7 +276,9 @@ async def test_a_card_shows_every_element_and_the_json_as_sent(
 
 
 async def test_two_versions_stand_side_by_side(as_role: Any, store: Store, system: Actor, person: str) -> None:
-    await store_one(store, system, {**PERSON, "gender": "male", "maritalStatus": {"text": "Đã kết hôn"}}, person)
+    await store_one(
+        store, system, {**one_life.PERSON, "gender": "male", "maritalStatus": {"text": "Đã kết hôn"}}, person
+    )
     doctor = await as_role("doctor")
     await doctor.get(f"{PATIENTS}/{person}/entries/Patient/{person}/versions")
     said = doctor.words()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lienmach.standards.fhir import query
-from lienmach.standards.fhir.query import Criterion, Hop, Include, Limits, QueryError, SortKey
+from lienmach.standards.fhir.query_values import Criterion, Hop, Include, Limits, QueryError, SortKey
 
 
 def parse(text: str, **limits: int) -> query.Query:
