@@ -85,7 +85,7 @@ def _resource(kind: str, parameters: Parameters) -> dict[str, Any]:
         "type": kind,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{kind}",
         "interaction": [{"code": code} for code in codes],
-        "versioning": "versioned-update",
+        "versioning": "versioned",
         "readHistory": True,
         "updateCreate": not guarded,
         "conditionalCreate": True,

@@ -21,10 +21,10 @@ from typing import Any
 
 from lienmach.api import (
     answers,
+    attempts,
     capabilities,
     create,
     delete,
-    failures,
     history,
     patch,
     read,
@@ -33,10 +33,11 @@ from lienmach.api import (
     transaction,
     update,
 )
+from lienmach.api.attempts import Work
 from lienmach.api.exchange import Answer, Receive, Request, Send
-from lienmach.api.failures import Work
 from lienmach.base import errors, metrics
 from lienmach.base.actor import Actor
+from lienmach.record import failures
 from lienmach.record.transaction import Store
 
 _log = logging.getLogger(__name__)
@@ -64,10 +65,10 @@ class FhirDoor:
                 answer = await capabilities.metadata(self.store, request)
             else:
                 actor = await tokens.actor_of(self.store, request)
-                answer = await failures.run(self.store, actor, request, work)
+                answer = await attempts.run(self.store, actor, request, work)
             answer = await answers.finish(request, answer)
         except Exception as error:
-            failure = failures.of(error)
+            failure = failures.failure_of(error)
             if failure is None:
                 _log.exception("%s failed in a way that it should not", name)
             answer = answers.of_fault() if failure is None else answers.of_failure(failure)

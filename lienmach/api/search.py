@@ -69,6 +69,8 @@ async def answer(
         if page.query.summary is not None or page.query.elements:
             body = subsets.cut(tx.definitions, body, page.query.summary, page.query.elements)
         entries.append(answers.search_entry(base_text, stored.type, stored.id, body, mode))
+    if sum(map(len, entries)) > tx.store.limits.body_bytes_max:
+        raise errors.TooLarge("This page would be larger than the limit; ask for fewer with _count, or for _elements.")
     total, issues = page.total, page.issues
     if page.total_is_floor:  # only an estimate may be less than the truth, and says so
         total = total if page.query.total == "estimate" else None

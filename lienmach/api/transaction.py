@@ -17,7 +17,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from lienmach.api import answers, bodies, failures, patch, search, steps
+from lienmach.api import answers, attempts, bodies, patch, search, steps
 from lienmach.api.exchange import Answer, Request, read_params
 from lienmach.api.steps import Step
 from lienmach.base import clock, errors, ids
@@ -377,7 +377,7 @@ async def _batch_entry(store: Store, actor: Actor, request: Request, step: Step,
             raise errors.Invalid(
                 "An entry of a batch is not itself a batch or a transaction.", expression="request.url"
             )
-        answer = await failures.run(store, actor, one, work)
+        answer = await attempts.run(store, actor, one, work)
     except errors.Failure as failure:
         return _failed(failure)
     sent = dict(answer.headers)

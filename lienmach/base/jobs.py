@@ -182,4 +182,7 @@ class Worker:
     async def _keep_lease(self, job_ids: list[int]) -> None:
         while True:
             await asyncio.sleep(self.lease_seconds / 3)
-            await self.pool.execute("select job_extend($1, $2, $3)", job_ids, self._mark, self.lease_seconds)
+            try:
+                await self.pool.execute("select job_extend($1, $2, $3)", job_ids, self._mark, self.lease_seconds)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+                log.warning("A lease could not be extended (%s); it is tried again", type(error).__name__)

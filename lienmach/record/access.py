@@ -18,6 +18,7 @@ from lienmach.record.index import contained
 from lienmach.standards.fhir.definitions import Definitions
 
 ANY = "*"
+TREATING = "treating"  # every type but the directory, the catalogues and what steers this node
 _DIRECTORY = """Organization Location Practitioner PractitionerRole HealthcareService Endpoint OrganizationAffiliation
 InsurancePlan"""
 _CATALOGUE = """CodeSystem ValueSet ConceptMap NamingSystem StructureDefinition StructureMap SearchParameter
@@ -30,6 +31,7 @@ MedicinalProductContraindication MedicinalProductIndication MedicinalProductIngr
 MedicinalProductManufactured MedicinalProductPackaged MedicinalProductPharmaceutical
 MedicinalProductUndesirableEffect SubstanceNucleicAcid SubstancePolymer SubstanceProtein
 SubstanceReferenceInformation SubstanceSourceMaterial SubstanceSpecification"""
+_STEERING = "Subscription Parameters"
 _PERSON = "Patient RelatedPerson Person Coverage Group Flag AllergyIntolerance"
 _DESK = (
     "Appointment AppointmentResponse Slot Schedule Encounter EpisodeOfCare Task Communication Consent DocumentReference"
@@ -44,24 +46,32 @@ _GUARDED = frozenset(["AuditEvent"])
 
 @dataclass(frozen=True)
 class Grant:
-    """What a role may do: resource types to read, to write, and the purposes (v3 PurposeOfUse) it may act for."""
+    """What a role may do: resource types to read, to write, and the purposes (v3 PurposeOfUse) it may act for.
+
+    deletes: it may delete what it may write. People do not delete what belongs to a person: they mark it
+    entered-in-error, and it stays to be seen.
+    """
 
     read: str
     write: str
     purposes: str
     audit: bool = False
+    deletes: bool = False
 
 
 GRANTS: dict[str, Grant] = {
-    "system": Grant(ANY, ANY, "TREAT ETREAT HPAYMT HOPERAT PATADMIN SYSADMIN HRESCH PUBHLTH HTEST", audit=True),
+    "system": Grant(
+        ANY, ANY, "TREAT ETREAT HPAYMT HOPERAT PATADMIN SYSADMIN HRESCH PUBHLTH HTEST", audit=True, deletes=True
+    ),
     "admin": Grant(
-        f"{_DIRECTORY} {_CATALOGUE} Device DeviceMetric Subscription Bundle Parameters",
+        f"{_DIRECTORY} {_CATALOGUE} Device DeviceMetric Subscription",
         f"{_DIRECTORY} {_CATALOGUE} Device DeviceMetric",
         "SYSADMIN HOPERAT TREAT",
+        deletes=True,
     ),
     "reception": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE}", f"{_PERSON} {_DESK}", "PATADMIN TREAT"),
-    "doctor": Grant(_CLINICAL, _CLINICAL, "TREAT ETREAT BTG", audit=True),
-    "nurse": Grant(_CLINICAL, _CLINICAL, "TREAT ETREAT"),
+    "doctor": Grant(_CLINICAL, TREATING, "TREAT ETREAT BTG", audit=True),
+    "nurse": Grant(_CLINICAL, TREATING, "TREAT ETREAT"),
     "lab": Grant(
         f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_TREATMENT} Device",
         "Specimen Observation DiagnosticReport Task Device",
@@ -84,7 +94,10 @@ GRANTS: dict[str, Grant] = {
     ),
     "director": Grant(_CLINICAL, "Task Communication", "HOPERAT TREAT", audit=True),
     "dpo": Grant(
-        f"Patient RelatedPerson Person Consent Provenance {_DIRECTORY}", "Consent Task", "HOPERAT TREAT", audit=True
+        f"Patient RelatedPerson Person Consent Provenance Task {_DIRECTORY}",
+        "Consent Task",
+        "HOPERAT TREAT",
+        audit=True,
     ),
 }
 """No one writes AuditEvent but the record itself and an integrator's `system`; no one changes or deletes one."""
@@ -92,16 +105,20 @@ GRANTS: dict[str, Grant] = {
 
 @dataclass(frozen=True)
 class Policy:
-    """A compiled policy. read, write: numbers of the types allowed, or None for all of them."""
+    """A compiled policy. read, write, delete: numbers of the types allowed, or None for all of them."""
 
     read: frozenset[int] | None
     write: frozenset[int] | None
+    delete: frozenset[int] | None
 
     def may_read(self, type_number: int) -> bool:
         return self.read is None or type_number in self.read
 
     def may_write(self, type_number: int) -> bool:
         return self.write is None or type_number in self.write
+
+    def may_delete(self, type_number: int) -> bool:
+        return self.delete is None or type_number in self.delete
 
 
 class Asker(Protocol):
@@ -122,17 +139,29 @@ def _compile(roles: frozenset[str], purpose: str, definitions: Definitions) -> P
     everything = frozenset(definitions.types)
     read: set[str] = set()
     write: set[str] = set()
+    delete: set[str] = set()
     for role in roles:
         grant = GRANTS.get(role)
         if grant is None or purpose not in grant.purposes.split():
             continue
-        read |= everything - _GUARDED if grant.read == ANY else set(grant.read.split())
-        write |= everything - _GUARDED if grant.write == ANY else set(grant.write.split())
+        read |= _named(grant.read, everything)
+        write |= _named(grant.write, everything)
         if grant.audit:
             read |= _GUARDED
         if role == "system":
             write |= _GUARDED
-    return Policy(_numbers(read, everything, definitions), _numbers(write, everything, definitions))
+        if grant.deletes:
+            delete |= _named(grant.write, everything)
+    return Policy(*(_numbers(names, everything, definitions) for names in (read, write, delete)))
+
+
+def _named(text: str, everything: frozenset[str]) -> frozenset[str]:
+    """The types that a cell of GRANTS names."""
+    if text == ANY:
+        return everything - _GUARDED
+    if text == TREATING:
+        return everything - _GUARDED - set(f"{_DIRECTORY} {_CATALOGUE} {_STEERING}".split())
+    return frozenset(text.split())
 
 
 def _numbers(names: set[str], everything: frozenset[str], definitions: Definitions) -> frozenset[int] | None:
@@ -150,10 +179,10 @@ def check(tx: Asker, interaction: str, resource_type: str) -> None:
     interaction: read (vread, history and search too), create, update or delete.
     """
     number = tx.definitions.type_number(resource_type)
-    allowed = tx.policy.may_read(number) if interaction == "read" else tx.policy.may_write(number)
+    may = {"read": tx.policy.may_read, "delete": tx.policy.may_delete}.get(interaction, tx.policy.may_write)
     if resource_type in _GUARDED and interaction in ("update", "delete"):
         raise errors.Refused(f"Nobody changes or deletes an {resource_type}.")
-    if not allowed:
+    if not may(number):
         raise errors.Refused(f"Your role may not {_VERBS[interaction]} {resource_type}.")
 
 

@@ -11,6 +11,7 @@ access and kept as a frame (record/frames.py); only the persons, the moment and 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -35,6 +36,7 @@ _DCM = "http://dicom.nema.org/resources/ontology/DCM"
 _INSTANT = timedelta(milliseconds=1)  # how long an instant written with milliseconds lasts
 _QUERY_CHARS_MAX = 4000
 _REQUEST_ID_CHARS_MAX = 200
+_PATIENT = re.compile(rb'"(?:[^"\\\\]*/)?Patient/([A-Za-z0-9.-]{1,64})(?:/_history/[^"]*)?"')
 _PERSONS_MAX = 1000  # of one event; the others are named in further ones
 
 # interaction -> (BALP profile part, action, is the client the source of the data?)
@@ -85,6 +87,9 @@ class Access:
         """The answer shows this version; its person is named in the event."""
         if stored.patient is not None:
             self.persons[stored.patient] = None
+        elif stored.type != "AuditEvent":  # an appointment, a group, a bundle: about several persons
+            for found in _PATIENT.findall(stored.body):
+                self.persons[found.decode()] = None
 
 
 class Audited(Protocol):

@@ -141,6 +141,8 @@ class Committer:
             asyncpg.AdminShutdownError,
             asyncpg.CrashShutdownError,
             asyncpg.CannotConnectNowError,
+            asyncpg.TooManyConnectionsError,
+            asyncpg.ReadOnlySQLTransactionError,
             OSError,
         ) as failure:
             _log.warning("the database went away during a commit: %s", type(failure).__name__)

@@ -28,6 +28,7 @@ from starlette.types import ASGIApp
 from lienmach.base import errors
 from lienmach.base.actor import Actor
 from lienmach.identity import roles
+from lienmach.record import failures as record_failures
 from lienmach.web import entry, failures, home, rendering, sessions
 from lienmach.web.department import Department
 from lienmach.web.headers import SecurityHeaders
@@ -74,7 +75,12 @@ def build(departments: Sequence[Department], *, store: Any, settings: Any) -> AS
     renderer = rendering.Renderer.build(departments)
     app = Starlette(
         routes=routes(departments, renderer),
-        exception_handlers={errors.Failure: _on_failure, HTTPException: _on_http, 500: _on_bug},
+        exception_handlers={
+            errors.Failure: _on_failure,
+            HTTPException: _on_http,
+            500: _on_bug,
+            **dict.fromkeys(record_failures.KINDS, _on_database),
+        },
     )
     app.router.redirect_slashes = False  # a wrong address is said, not guessed
     app.state.store, app.state.settings, app.state.renderer = store, settings, renderer
@@ -92,6 +98,11 @@ async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     by_status = {404: errors.NotFound, 405: errors.NotAllowed}
     return await _message(request, failures.of(by_status.get(error.status_code, errors.Invalid)()))
+
+
+async def _on_database(request: Request, error: Exception) -> Response:
+    failure = record_failures.failure_of(error)
+    return await _on_bug(request, error) if failure is None else await _message(request, failures.of(failure))
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:

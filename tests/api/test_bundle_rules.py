@@ -41,11 +41,22 @@ async def test_where_references_must_resolve_a_patch_in_a_bundle_is_looked_at_to
     store.tenants[1] = replace(store.tenants[1], references_must_resolve=True)
     found = []
     for reference in ("Patient/nobody", URN):
-        patch = json.dumps([{"op": "add", "path": "/subject", "value": {"reference": reference.replace(URN, "Patient/p1")}}])
-        binary = {"resourceType": "Binary", "contentType": "application/json-patch+json",
-                  "data": base64.b64encode(patch.encode()).decode()}
-        found.append(await fhir.post("/", json=_bundle(
-            _entry("PATCH", "Observation/o1", binary), _entry("PUT", "Patient/p1", {**PATIENT, "id": "p1"}))))
+        patch = json.dumps(
+            [{"op": "add", "path": "/subject", "value": {"reference": reference.replace(URN, "Patient/p1")}}]
+        )
+        binary = {
+            "resourceType": "Binary",
+            "contentType": "application/json-patch+json",
+            "data": base64.b64encode(patch.encode()).decode(),
+        }
+        found.append(
+            await fhir.post(
+                "/",
+                json=_bundle(
+                    _entry("PATCH", "Observation/o1", binary), _entry("PUT", "Patient/p1", {**PATIENT, "id": "p1"})
+                ),
+            )
+        )
     assert [one.status_code for one in found] == [409, 200], found[0].text
 
 

@@ -45,6 +45,11 @@ WARD: list[dict[str, Any]] = [
         "valueQuantity": {"value": 1.50, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"},
     },
 ]
+#: What a request needs that is well but for one thing: headers, the first person of the ward, a person not there yet.
+JSON = {"content-type": "application/fhir+json"}
+PATCH = {"content-type": "application/json-patch+json"}
+PATIENT = {"resourceType": "Patient", "id": "an", "name": [{"text": "HTEST An"}]}
+NEW = {"resourceType": "Patient", "name": [{"text": "HTEST"}]}
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,9 @@ async def create(request: Request, actor: Actor) -> Response:
     return await _save(request, actor, draft, reason, born)
 
 
-async def _save(request: Request, actor: Actor, draft: PersonDraft, reason: str, born: forms.ReadDate) -> Response:
+async def _save(
+    request: Request, actor: Actor, draft: PersonDraft, reason: str, born: forms.ReadDate, *, is_again: bool = False
+) -> Response:
     store = request.app.state.store
     if not reason:
         async with store.begin(actor) as tx:
@@ -89,8 +91,10 @@ async def _save(request: Request, actor: Actor, draft: PersonDraft, reason: str,
 
     try:
         patient_id = await store.run(actor, register)
-    except errors.Conflict:  # another desk was faster with the same card
-        return await _save(request, actor, draft, "", born)
+    except errors.Conflict:  # another desk was faster with the same card: show whom it registered
+        if is_again:
+            raise
+        return await _save(request, actor, draft, "", born, is_again=True)
     return RedirectResponse(f"/registration/patients/{patient_id}", 303)
 
 
