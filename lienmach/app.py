@@ -48,9 +48,15 @@ def job_kinds(departments: Sequence[Department] = DEPARTMENTS) -> list[jobs.Job]
     return [*reindex.JOBS, *(job for one in departments for job in one.jobs)]
 
 
+def fhir_url(settings: Settings) -> str:
+    """Our own FHIR base without a slash at the end; a reference under it names a resource of this record."""
+    own = settings.public_url.rstrip("/") or f"{'http' if settings.is_loopback() else 'https'}://{settings.http}"
+    return own + "/fhir"
+
+
 async def open_store(settings: Settings, pool: asyncpg.Pool, departments: Sequence[Department] = DEPARTMENTS) -> Store:
     """The record on this pool, with the departments' wishes about changes."""
-    store = await Store.open(settings, pool, definitions.load())
+    store = await Store.open(settings, pool, definitions.load(), base_url=fhir_url(settings))
     for one in departments:
         for wish in one.on_change:
             store.on_change.setdefault(wish.type, []).append(wish.job)

@@ -6,6 +6,7 @@ import re
 
 from lienmach.api.exchange import Request
 from lienmach.base import errors
+from lienmach.record import write
 
 _RESOURCE_TYPES = frozenset(["application/fhir+json", "application/json", "application/json+fhir", "text/json", ""])
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
@@ -28,8 +29,11 @@ def if_match(request: Request) -> int | None:
 
 
 def version_of_etag(text: str) -> int | None:
+    """The version that an ETag names; ANY for `*`. Raises errors.Invalid."""
     if not text:
         return None
+    if text.strip() == "*":
+        return write.ANY
     match = _ETAG.fullmatch(text.strip())
     if match is None:
         raise errors.Invalid(f'If-Match takes an ETag such as W/"3", not {text[:40]}')

@@ -13,10 +13,11 @@ from lienmach.record.transaction import Store, Transaction
 async def instance(store: Store, actor: Actor, request: Request, resource_type: str, resource_id: str) -> Answer:
     body = await bodies.read_resource(request)
     if_match = bodies.if_match(request)
+    is_new = request.header(b"if-none-match").strip() == "*"
 
     async def work(tx: Transaction) -> Stored:
         tx.access.note("update", what=f"{resource_type}/{resource_id[:64]}", request_id=request.header(b"x-request-id"))
-        return await write.update(tx, resource_type, resource_id, body, if_match=if_match)
+        return await write.update(tx, resource_type, resource_id, body, if_match=if_match, is_new=is_new)
 
     stored = await store.run(actor, work)
     return answers.of_write(request, stored, created=stored.op == "C")

@@ -50,6 +50,10 @@ class Settings:
     database_shared_mb: int = _set(128, "Shared buffers of the embedded database.", unit="MB", least=16)
     database_connections: int = _set(40, "Connections that the embedded database accepts.", least=10)
     http: str = _set("127.0.0.1:8000", "Address and port of the web door; any but a loopback address is served by TLS.")
+    public_url: str = _set(
+        "",
+        "Address under which others reach this node, such as https://so-yte.example; unset means that of LIENMACH_HTTP.",
+    )
     http_names: str = _set(
         "", "Further host names, separated by commas, that the certificate of our own authority covers."
     )

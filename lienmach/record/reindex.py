@@ -82,6 +82,7 @@ async def refresh(store: Store, tenant: Tenant) -> None:
             known.building[url].done, known.building[url].total = progress.done, progress.total
     elif definitions:
         store.custom_parameters[tenant.number] = Parameters(store.definitions, definitions, building)
+        store.custom_parameters[tenant.number].base_url = store.base_url
     else:
         store.custom_parameters.pop(tenant.number, None)
 

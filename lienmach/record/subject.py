@@ -32,11 +32,11 @@ ELEMENT: dict[str, str] = {
 }
 
 
-def patient_of(resource: dict[str, Any], resource_id: str) -> str | None:
+def patient_of(resource: dict[str, Any], resource_id: str, base_url: str = "") -> str | None:
     """The id of the Patient that `resource` is about, or None; a Patient is about itself.
 
-    resource: as parsed; resource_id: the id it is stored under. Reads relative references
-    `Patient/<id>` (a version part is cut off); absolute ones name a person of another server.
+    resource: as parsed; resource_id: the id it is stored under. Reads `Patient/<id>` (a version part is cut off),
+    also under base_url, our own; other absolute references name a person of another server.
     """
     kind = resource["resourceType"]
     if kind == "Patient":
@@ -46,7 +46,11 @@ def patient_of(resource: dict[str, Any], resource_id: str) -> str | None:
         return None
     value = resource.get(element)
     reference = value.get("reference") if isinstance(value, dict) else None
-    if not isinstance(reference, str) or not reference.startswith("Patient/"):
+    if not isinstance(reference, str):
+        return None
+    if base_url and reference.startswith(base_url + "/"):
+        reference = reference[len(base_url) + 1 :]
+    if not reference.startswith("Patient/"):
         return None
     return reference[8:].partition("/")[0] or None
 

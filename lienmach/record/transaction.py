@@ -52,7 +52,7 @@ class Store:
         self.tenants = found
         self.now = now
         self.base_url = base_url
-        self.standard_parameters = index_parameters.Parameters.load(definitions)
+        self.standard_parameters = index_parameters.Parameters.load(definitions, base_url=base_url)
         self.custom_parameters: dict[int, index_parameters.Parameters] = {}
         self.on_change: dict[str, list[str]] = {}
         self.check_room: Callable[[], None] = _do_nothing  # raises errors.Unavailable on a full disk

@@ -21,6 +21,7 @@ from lienmach.standards.fhir import validate
 
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")
 _READ_IT = object()
+ANY = -1  # if_match: whatever version, as long as there is one
 
 
 def parse(tx: Transaction, body: bytes) -> dict[str, Any]:
@@ -63,13 +64,14 @@ async def update(
     body: bytes,
     *,
     if_match: int | None = None,
+    is_new: bool = False,
     resource: dict[str, Any] | None = None,
     point: Any = _READ_IT,
 ) -> Stored:
     """Store a new version under this id, or the first one if the id is free (http.html#update, #upsert).
 
     body: JSON as sent, with the same id in it. if_match: the version that must be current, else PreconditionFailed.
-    point: the current version if the caller has read it (None: the id is free). Raises as `create`, and
+    is_new: nothing may be there yet (`If-None-Match: *`). point: the current version if the caller has read it (None: the id is free). Raises as `create`, and
     errors.Invalid if type or id in the body are others than in the call.
     """
     check_id(resource_id)
@@ -80,7 +82,9 @@ async def update(
     current = await _current(tx, kind, resource_id) if point is _READ_IT else point
     version_id = None if current is None or current.deleted else current.version_id
     access.check(tx, "create" if version_id is None else "update", kind)
-    if if_match is not None and version_id != if_match:
+    if is_new and version_id is not None:
+        raise errors.PreconditionFailed(f"{kind}/{resource_id} is here already, at version {version_id}.")
+    if if_match is not None and version_id != if_match and (if_match != ANY or version_id is None):
         raise errors.PreconditionFailed(
             f"{kind}/{resource_id} is not at version {if_match}"
             + ("; it does not exist." if version_id is None else f" but at {version_id}; read it again.")
@@ -96,7 +100,7 @@ async def delete(
     current = await _current(tx, resource_type, resource_id) if point is _READ_IT else point
     if current is None or current.deleted:
         return None
-    if if_match is not None and current.version_id != if_match:
+    if if_match not in (None, ANY, current.version_id):
         raise errors.PreconditionFailed(
             f"{resource_type}/{resource_id} is not at version {if_match} but at {current.version_id}; read it again."
         )
@@ -139,7 +143,7 @@ async def _store(
         await references.check(tx, resource)
     at = tx.now if current is None else _later(tx, current)
     version_id = 1 if current is None else current.version_id + 1
-    patient = subject.patient_of(resource, resource_id)
+    patient = subject.patient_of(resource, resource_id, tx.store.base_url)
     if resource.get("id") != resource_id:
         resource = {**resource, "id": resource_id}
     own: dict[str, Any] = {"tenant": tx.tenant.number, "term_seed": tx.tenant.term_seed, "tz": tx.tenant.time_zone}

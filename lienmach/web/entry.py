@@ -74,6 +74,23 @@ async def unlock_page(request: Request) -> Response:
     return _form(request, "web/unlock.html", next=request.query_params.get("next", ""), name=session.display)
 
 
+async def _old_password_failure(
+    request: Request, session: living.Session, password: str
+) -> Unauthenticated | TooMany | None:
+    """Why this is not the password of the person who is here; guesses are counted like those of a sign-in."""
+    try:
+        await sign_in.verify(
+            request.app.state.store.pool,
+            f"{session.login}@{session.slug}",
+            password,
+            address=sessions.address_of(request),
+            now=clock.now(),
+        )
+    except (Unauthenticated, TooMany) as failure:
+        return failure
+    return None
+
+
 async def unlock_post(request: Request) -> Response:
     """POST /unlock — counted and locked out like a sign-in."""
     session = await sessions.find(request)
@@ -81,15 +98,8 @@ async def unlock_post(request: Request) -> Response:
         return RedirectResponse("/sign-in", 303)
     await sessions.check_entry_proof(request)
     form = await request.form()
-    try:
-        await sign_in.verify(
-            request.app.state.store.pool,
-            f"{session.login}@{session.slug}",
-            str(form.get("password", "")),
-            address=sessions.address_of(request),
-            now=clock.now(),
-        )
-    except (Unauthenticated, TooMany) as failure:
+    failure = await _old_password_failure(request, session, str(form.get("password", "")))
+    if failure is not None:
         return _form(request, "web/unlock.html", failure=failure, next=str(form.get("next", "")), name=session.display)
     await living.set_locked(request.app.state.store.pool, session, False)
     return RedirectResponse(_next(str(form.get("next", ""))), 303)
@@ -128,19 +138,32 @@ async def setup_post(request: Request) -> Response:
 async def password_page(request: Request) -> Response:
     """GET /password — choose another password."""
     session = await sessions.require(request)
-    return _form(request, "web/password.html", login=session.login, name=session.display, action="/password")
+    return _password_form(request, session)
+
+
+def _password_form(request: Request, session: living.Session, **more: Any) -> Response:
+    return _form(
+        request,
+        "web/password.html",
+        login=session.login,
+        name=session.display,
+        action="/password",
+        asks_old=True,
+        **more,
+    )
 
 
 async def password_post(request: Request) -> Response:
-    """POST /password — all sessions of the person end; they sign in with the new one."""
+    """POST /password — with the old one, counted like a sign-in; all sessions of the person end."""
     session = await sessions.require(request)
     await sessions.check_entry_proof(request)
     form = await request.form()
     fault = _password_fault(form, session.login)
     if fault:
-        return _form(
-            request, "web/password.html", fault=fault, login=session.login, name=session.display, action="/password"
-        )
+        return _password_form(request, session, fault=fault)
+    failure = await _old_password_failure(request, session, str(form.get("old", "")))
+    if failure is not None:
+        return _password_form(request, session, failure=failure)
     await users.set_password(request.app.state.store.pool, session.tenant, session.login, str(form["password"]))
     response = RedirectResponse("/sign-in", 303)
     sessions.delete_cookie(request, response)

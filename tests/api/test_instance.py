@@ -43,6 +43,15 @@ async def test_if_match_guards_an_update(fhir):
     assert (answer.status_code, answer.headers["etag"]) == (200, 'W/"2"')
 
 
+async def test_if_none_match_any_guards_what_is_there(fhir):
+    body = {**PATIENT, "id": "mine"}
+    assert (await fhir.put("/Patient/mine", json=body, headers={"if-none-match": "*"})).status_code == 201
+    assert (await fhir.put("/Patient/mine", json=body, headers={"if-none-match": "*"})).status_code == 412
+    assert (await fhir.put("/Patient/mine", json=body, headers={"if-match": "*"})).status_code == 200
+    other = {**PATIENT, "id": "other"}
+    assert (await fhir.put("/Patient/other", json=other, headers={"if-match": "*"})).status_code == 412
+
+
 async def test_an_update_creates_where_the_id_is_free(fhir):
     answer = await fhir.put("/Patient/mine", json={**PATIENT, "id": "mine"})
     assert answer.status_code == 201

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
+
+from lienmach.base.actor import Actor
+from lienmach.record import search, write
+from lienmach.record.transaction import Store
 
 URN = "urn:uuid:6f9619ff-8b86-d011-b42d-00cf4fc964ff"
 
@@ -53,3 +58,19 @@ async def test_a_link_forward_inside_a_bundle_resolves_for_a_strict_tenant(stric
         409,
         ["Bundle.entry[0].resource.subject.reference"],
     )
+
+
+async def test_a_reference_under_our_own_address_is_one_to_here(settings, pool, store):
+    own = await Store.open(settings, pool, store.definitions, base_url="https://here/fhir")
+    system = Actor(1, "system", frozenset(["system"]))
+    body = json.dumps(_observation("https://here/fhir/Patient/p")).encode()
+    stored = await own.run(system, lambda tx: write.create(tx, body))
+    assert stored.patient == "p"
+    for value in ("p", "Patient/p", "https://here/fhir/Patient/p"):
+        async with own.begin(system) as tx:
+            assert len((await search.search(tx, "Observation", [("patient", value)])).matches) == 1, value
+        async with own.begin(system) as tx:
+            assert len((await search.search(tx, "Observation", [("subject", value)])).matches) == 1, value
+    elsewhere = json.dumps(_observation("https://there/fhir/Patient/p")).encode()
+    assert (await own.run(system, lambda tx: write.create(tx, elsewhere))).patient is None
+    await own.close()

@@ -205,3 +205,15 @@ async def test_over_tls_the_cookie_is_bound_to_the_host(lan: Browser) -> None:
     cookie = next(one for one in answer.headers.get_list("set-cookie") if one.startswith("__Host-lienmach="))
     assert "Secure" in cookie and "HttpOnly" in cookie and "Domain" not in cookie and "Path=/" in cookie
     assert "strict-transport-security" in answer.headers
+
+
+async def test_another_password_needs_the_one_in_use(lan: Browser) -> None:
+    await lan.sign_in("lan")
+    wanted = {"password": "mot cau dai khac", "again": "mot cau dai khac"}
+    await lan.get("/password")
+    assert (await lan.post("/password", wanted)).status_code == 401
+    assert (await lan.post("/password", {**wanted, "old": "sai"})).status_code == 401
+    assert (await lan.get("/")).status_code == 200
+    await lan.get("/password")
+    assert (await lan.post("/password", {**wanted, "old": PASSWORD})).status_code == 303
+    assert (await lan.sign_in("lan", "mot cau dai khac")).status_code == 303

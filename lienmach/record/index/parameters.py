@@ -89,12 +89,20 @@ class Parameters:
                 for base in one.base:
                     self._bases.setdefault(base, []).append(one)
         self._types: dict[str, dict[str, Parameter]] = {}
+        self.base_url = ""
         self.walks: dict[str, Any] = {}  # filled by rows.py, type by type
 
     @classmethod
-    def load(cls, definitions: Definitions, customs: Iterable[SearchParameterDef] = ()) -> Parameters:
-        """The parameters of R4 and `customs` (record/reindex.py makes them of SearchParameter resources)."""
-        return cls(definitions, customs)
+    def load(
+        cls, definitions: Definitions, customs: Iterable[SearchParameterDef] = (), *, base_url: str = ""
+    ) -> Parameters:
+        """The parameters of R4 and `customs` (record/reindex.py makes them of SearchParameter resources).
+
+        base_url: our own FHIR base; references under it are indexed as what they name here.
+        """
+        made = cls(definitions, customs)
+        made.base_url = base_url
+        return made
 
     def of(self, resource_type: str) -> dict[str, Parameter]:
         """code -> Parameter of a type, those of Resource and DomainResource included, `_id`, `_lastUpdated` not.

@@ -42,6 +42,8 @@ def writer(parameter: Parameter, datatype: str) -> Write | None:
             if text[0] == "#":
                 out.terms.append(term(out.seed, f"{prefix}|m|"))
                 return
+            if len(out.base) > 1 and text.startswith(out.base):
+                text = text[len(out.base) :]
             found = _literal(out.seed, prefix, text)
             out.terms += found
             if hot:

@@ -51,11 +51,11 @@ def extract(parameters: Parameters, resource: dict, *, tenant: int, term_seed: i
     walk = parameters.walks.get(kind)
     if walk is None:
         walk = parameters.walks[kind] = build(parameters, kind)
-    out = Writing(resource, term_seed, tz)
+    out = Writing(resource, term_seed, tz, parameters.base_url)
     walk(resource, out)
     if kind == "Patient":
         out.post += private.terms_of(resource, term_seed)
-    patient = subject.patient_of(resource, resource.get("id", ""))
+    patient = subject.patient_of(resource, resource.get("id", ""), parameters.base_url)
     return IndexRows(
         terms.patient_term(term_seed, f"Patient/{patient}") if patient else None,
         (min(out.primary) if len(out.primary) > 1 else out.primary[0])[1] if out.primary else EPOCH,

@@ -10,9 +10,10 @@ from typing import Any
 class Writing:
     """What the writers of index/<kind>.py fill while one resource is walked, and what they need to know."""
 
-    __slots__ = ("dat", "num", "post", "primary", "resource", "seed", "str", "terms", "tz")
+    __slots__ = ("base", "dat", "num", "post", "primary", "resource", "seed", "str", "terms", "tz")
 
-    def __init__(self, resource: dict, seed: int, tz: tzinfo) -> None:
+    def __init__(self, resource: dict, seed: int, tz: tzinfo, base_url: str = "") -> None:
+        self.base = base_url + "/"  # a reference under it is one to here
         self.resource, self.seed, self.tz = resource, seed, tz
         self.terms: list[int] = []
         self.post: list[int] = []
