@@ -209,11 +209,14 @@ async def test_over_tls_the_cookie_is_bound_to_the_host(lan: Browser) -> None:
 
 async def test_another_password_needs_the_one_in_use(lan: Browser) -> None:
     await lan.sign_in("lan")
-    wanted = {"password": "mot cau dai khac", "again": "mot cau dai khac"}
-    await lan.get("/password")
-    assert (await lan.post("/password", wanted)).status_code == 401
-    assert (await lan.post("/password", {**wanted, "old": "sai"})).status_code == 401
-    assert (await lan.get("/")).status_code == 200
-    await lan.get("/password")
-    assert (await lan.post("/password", {**wanted, "old": PASSWORD})).status_code == 303
+
+    async def change(old: dict[str, str]) -> int:
+        form = (await lan.get("/password")).text.partition('action="/password"')[2]
+        proof = form.partition('name="csrf" value="')[2].partition('"')[0]
+        wanted = {"password": "mot cau dai khac", "again": "mot cau dai khac"}
+        return (await lan.post("/password", {**wanted, **old, "csrf": proof})).status_code
+
+    assert await change({}) == 401
+    assert await change({"old": "sai"}) == 401
+    assert await change({"old": PASSWORD}) == 303
     assert (await lan.sign_in("lan", "mot cau dai khac")).status_code == 303
