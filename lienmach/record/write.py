@@ -70,9 +70,10 @@ async def update(
 ) -> Stored:
     """Store a new version under this id, or the first one if the id is free (http.html#update, #upsert).
 
-    body: JSON as sent, with the same id in it. if_match: the version that must be current, else PreconditionFailed.
-    is_new: nothing may be there yet (`If-None-Match: *`). point: the current version if the caller has read it (None: the id is free). Raises as `create`, and
-    errors.Invalid if type or id in the body are others than in the call.
+    body: JSON as sent, with the same id in it. if_match: the version that must be current (ANY: there must be one),
+    else PreconditionFailed. is_new: nothing may be there yet (`If-None-Match: *`). point: the current version if the
+    caller has read it (None: the id is free). Raises as `create`, and errors.Invalid if type or id in the body are
+    others than in the call.
     """
     check_id(resource_id)
     resource = parse(tx, body) if resource is None else resource
