@@ -245,7 +245,13 @@ def condition(parameter: Parameter, modifier: str | None, found: list[str], cont
 
 def _is_text(value: str) -> bool:
     """Whether UTF-8 and PostgreSQL can hold it: no NUL, no lone surrogate."""
-    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+    if value.isascii():
+        return "\0" not in value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value
 
 
 def references(parameter: Parameter, resource: dict) -> list[str]:
