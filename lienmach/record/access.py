@@ -114,12 +114,6 @@ class Policy:
     def may_read(self, type_number: int) -> bool:
         return self.read is None or type_number in self.read
 
-    def may_write(self, type_number: int) -> bool:
-        return self.write is None or type_number in self.write
-
-    def may_delete(self, type_number: int) -> bool:
-        return self.delete is None or type_number in self.delete
-
 
 class Asker(Protocol):
     """What is needed of a unit of work to decide: its policy and its tenant."""
@@ -179,10 +173,11 @@ def check(tx: Asker, interaction: str, resource_type: str) -> None:
     interaction: read (vread, history and search too), create, update or delete.
     """
     number = tx.definitions.type_number(resource_type)
-    may = {"read": tx.policy.may_read, "delete": tx.policy.may_delete}.get(interaction, tx.policy.may_write)
+    policy = tx.policy
+    types = policy.read if interaction == "read" else policy.delete if interaction == "delete" else policy.write
     if resource_type in _GUARDED and interaction in ("update", "delete"):
         raise errors.Refused(f"Nobody changes or deletes an {resource_type}.")
-    if not may(number):
+    if types is not None and number not in types:
         raise errors.Refused(f"Your role may not {_VERBS[interaction]} {resource_type}.")
 
 
