@@ -88,6 +88,7 @@ def _bench(node: Node, report: Report, args: argparse.Namespace, scratch: Path) 
     for patients in ladder[1:]:
         _fill(node, report, scratch, held, patients - held, measured=False)
         held = patients
+        processes.wait_idle(node.pid, seconds_max=180)  # vacuum and checkpoint after the import are not the search's
         _measure_growth(node, report, patients, first)
     report.heading("Memory, idle")
     processes.wait_idle(node.pid)
