@@ -75,7 +75,7 @@ class Settings:
     include_max: int = _set(1000, "Most resources that `_include` and `_revinclude` add to one page.", least=0)
     include_depth_max: int = _set(8, "Most rounds that `:iterate` follows.", least=1)
     chain_depth_max: int = _set(6, "Longest chain, `_has` included.", least=1)
-    chain_ids_max: int = _set(20000, "Most resources that one hop of a chain may pass on.", least=1)
+    chain_ids_max: int = _set(100_000, "Most resources that one hop of a chain may pass on.", least=1)
     or_values_max: int = _set(200, "Most comma-separated values of one search parameter.", least=1)
     search_params_max: int = _set(100, "Most parameters of one search.", least=1)
     query_bytes_max: int = _set(64 * 1024, "Longest query string.", unit="bytes", least=1024)

@@ -7,7 +7,7 @@ with `en=True`. Order and contents follow the patient banner of the NHS Common U
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -20,6 +20,9 @@ _SEX = {
     "other": ("Khác", "Other"),
     "unknown": ("Chưa rõ", "Unknown"),
 }
+
+
+_ZONE = timezone(timedelta(hours=7))  # Vietnam knows no summer time
 
 
 @dataclass(frozen=True)
@@ -161,8 +164,18 @@ def _weight(observation: dict[str, Any] | None, said: int) -> str:
         return ("Chưa cân", "Not weighed")[said]
     value = _rounded(quantity["value"])
     value = value if said else value.replace(".", ",")
-    on = formats.write_date(_text((observation or {}).get("effectiveDateTime"))[:10])
+    on = formats.write_date(_day(_text((observation or {}).get("effectiveDateTime"))))
     return f"{value} {_text(quantity.get('unit')) or _text(quantity.get('code'))}" + (f" ({on})" if on else "")
+
+
+def _day(text: str) -> str:
+    """The day of a dateTime as it is in Vietnam, where the banner is read."""
+    if "T" not in text:
+        return text
+    try:
+        return datetime.fromisoformat(text).astimezone(_ZONE).date().isoformat()
+    except ValueError:
+        return text[:10]
 
 
 def _rounded(value: Any) -> str:

@@ -23,6 +23,7 @@ from lienmach.commands.progress import Progress
 from lienmach.record import bulk
 from lienmach.record.bulk import Item, Refusal, Report
 from lienmach.record.transaction import Store
+from lienmach.standards.fhir import definitions, rule_lines
 from lienmach.standards.fhir.bundles import Parts
 
 REASONS_SHOWN = 12
@@ -196,13 +197,11 @@ class Refusals:
             self._file.close()
 
     def _count(self, kind: str, failure: errors.Failure) -> None:
-        for place in {(_INDEX.sub("", issue.expression) or kind, issue.code) for issue in failure.issues}:
-            reason = ": ".join(one for one in place if one)
-            self.reasons[reason] += 1
-        first = failure.issues[0]
-        self.example.setdefault(
-            ": ".join(one for one in (_INDEX.sub("", first.expression) or kind, first.code) if one), first.diagnostics
-        )
+        for named in {(_INDEX.sub("", issue.expression) or kind, issue.code) for issue in failure.issues}:
+            self.reasons[": ".join(one for one in named if one)] += 1
+        for issue in failure.issues:
+            place = ": ".join(one for one in (_INDEX.sub("", issue.expression) or kind, issue.code) if one)
+            self.example.setdefault(place, _with_rule(issue))
 
     def _write(self, place: dict[str, object], failure: errors.Failure) -> None:
         if self._file is None:
@@ -217,11 +216,22 @@ class Refusals:
                 "code": one.code,
                 "diagnostics": one.diagnostics,
                 **({"expression": [one.expression]} if one.expression else {}),
+                **({"rule": rule} if (rule := _rule(one)) else {}),
             }
             for one in failure.issues[:_ISSUES_KEPT]
         ]
         line = json.dumps({**place, "issue": issues}, ensure_ascii=False)
         self._file.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
+
+
+def _rule(issue: errors.Issue) -> str:
+    """The line of the specification that an issue stands on, "" if it is not about an element."""
+    return rule_lines.line_of(definitions.load(), issue.expression)
+
+
+def _with_rule(issue: errors.Issue) -> str:
+    rule = _rule(issue)
+    return f"{issue.diagnostics} [{rule}]" if rule else issue.diagnostics
 
 
 def summary(report: Report, refusals: Refusals, files: int, tenant: str, seconds: float) -> str:

@@ -188,7 +188,7 @@ class Supervisor:
         elif not self.empty:
             lines += self._logins.splitlines()
         if self.demo is not None:
-            lines.append("Demo people are flowing in; their number grows on the first page.")
+            lines.append("Demo people are flowing in; their number grows below.")
         lines.append(f"Ready after {time.monotonic() - self._started:.1f} s. Ctrl-C stops all of it.")
         print("\n".join(lines), flush=True)
 

@@ -36,7 +36,7 @@ class Targets:
                 return (
                     None
                     if _has_scheme(reference)
-                    else (f"{reference[:80]!r} is neither Type/id nor an absolute URL nor #id.")
+                    else (f"{_cut(reference)!r} is neither Type/id nor an absolute URL nor #id.")
                 )
             kind = found[1]
             if kind not in self._types:
@@ -44,3 +44,7 @@ class Targets:
         if allowed and kind not in allowed:
             return f"A reference to {kind} is not allowed here, only to {', '.join(sorted(allowed))}."
         return None
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 80 else text[:80] + "…"

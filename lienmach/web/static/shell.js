@@ -30,7 +30,8 @@
 
   function move(event) {
     const box = event.target.closest("[data-list-for]");
-    const list = box ? document.getElementById(box.dataset.listFor) : event.target.closest("[data-list]");
+    const here = event.target === document.body ? one("[data-list]") : event.target.closest("[data-list]");
+    const list = box ? document.getElementById(box.dataset.listFor) : here;
     if (!list) return;
     const all = items(list);
     if (!all.length) return;
