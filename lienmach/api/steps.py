@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote
 
-from lienmach.api import bodies
+from lienmach.api import bodies, patch
 from lienmach.base import errors
 from lienmach.record import write
 from lienmach.record.transaction import Store
 from lienmach.standards.fhir import bundles
+from lienmach.standards.fhir import json as fhir_json
 
 ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
 
@@ -117,3 +120,22 @@ def inside(step: Step, issue: errors.Issue) -> errors.Issue:
     if kind == step.type or not dot:
         return replace(issue, expression=place + (dot + rest if dot else ""))
     return replace(issue, expression=f"{place}.{issue.expression}")
+
+
+def patch_text(step: Step) -> bytes:
+    """JSON Patch travels in a Binary (http.html#patch)."""
+    try:
+        value = fhir_json.parse(step.resource or b"{}")
+    except fhir_json.JsonError as problem:
+        raise errors.Malformed(str(problem)) from None
+    if value.get("resourceType") != "Binary" or value.get("contentType") != patch.CONTENT_TYPE:
+        raise errors.Invalid(f"PATCH in a bundle takes a Binary with contentType {patch.CONTENT_TYPE}.")
+    try:
+        return base64.b64decode(value.get("data", ""), validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        raise errors.Invalid("The Binary's data are not base64.") from None
+
+
+def entry(response: dict[str, Any], resource: bytes = b"") -> bytes:
+    head = b'"resource":' + resource + b"," if resource else b""
+    return b"{" + head + b'"response":' + fhir_json.dump(response) + b"}"

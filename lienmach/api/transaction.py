@@ -8,16 +8,10 @@ every other entry; conditional references are resolved last, when what this bund
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import io
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
-from http import HTTPStatus
-from typing import Any
 
-from lienmach.api import answers, attempts, bodies, patch, search, steps
+from lienmach.api import answers, batch, bodies, patch, search, steps
 from lienmach.api.exchange import Answer, Request, read_params
 from lienmach.api.steps import Step
 from lienmach.base import clock, errors, ids
@@ -25,16 +19,15 @@ from lienmach.base.actor import Actor
 from lienmach.record import conditional, read, references, write
 from lienmach.record.change import Stored
 from lienmach.record.transaction import Store, Transaction
-from lienmach.standards.fhir import bundles, links, outcome
+from lienmach.standards.fhir import bundles, links
 from lienmach.standards.fhir import json as fhir_json
 
 _BIG_BYTES = 256 * 1024  # above this, taking a body apart would hold up everybody else
 _ISSUES_MAX = 100
 _TOO_LARGE = "The answers of this bundle together are larger than a body may be; ask for less at once."
-Route = Callable[[Store, Request], tuple[str, Callable[[Store, Actor, Request], Awaitable[Answer]]]]
 
 
-async def bundle(store: Store, actor: Actor, request: Request, route: Route) -> Answer:
+async def bundle(store: Store, actor: Actor, request: Request, route: batch.Route) -> Answer:
     """Run the Bundle in the body. route: how a batch entry finds its interaction."""
     body = await bodies.read_resource(request)
     parts = await read_parts(store, body)
@@ -46,7 +39,7 @@ async def bundle(store: Store, actor: Actor, request: Request, route: Route) -> 
     read_steps = partial(steps.read, store, parts, batch=kind == "batch", base_url=request.base_url)
     found = await asyncio.to_thread(read_steps) if len(body) > _BIG_BYTES else read_steps()
     if kind == "batch":
-        entries = await _batch(store, actor, request, found, route)
+        entries = await batch.run(store, actor, request, found, route)
     else:
         entries = await store.run(
             actor,
@@ -58,11 +51,30 @@ async def bundle(store: Store, actor: Actor, request: Request, route: Route) -> 
                 representation=request.prefers("return") == "representation",
             ),
         )
+        await _search_again(store, actor, found, entries, request)
     return Answer(
         200,
         answers.bundle(f"{kind}-response", links=[], entries=entries),
         [(b"content-type", b"application/fhir+json; charset=utf-8")],
     )
+
+
+async def _search_again(store: Store, actor: Actor, found: list[Step], entries: list[bytes], request: Request) -> None:
+    """A search among the entries answers for the record with the whole bundle in it.
+
+    Within the transaction it was tried, so that one that cannot be read stops the bundle; its answer comes now.
+    """
+    if all(step.method == "GET" for step in found):
+        return
+    for step in found:
+        if step.method == "GET" and step.id is None:
+            kind, params = step.type, read_params(step.query.encode())
+            answer = await store.run(actor, partial(_answer_search, request.base_url, kind, params))
+            entries[step.index] = steps.entry({"status": "200 OK"}, answer.body)
+
+
+async def _answer_search(base_url: str, kind: str, params: list[tuple[str, str]], tx: Transaction) -> Answer:
+    return await search.answer(tx, base_url, kind, params)
 
 
 async def read_parts(store: Store, body: bytes) -> bundles.Parts:
@@ -252,11 +264,11 @@ async def _do(tx: Transaction, step: Step, base_url: str, representation: bool) 
     if step.method == "DELETE":
         if step.id is not None:
             await write.delete(tx, step.type, step.id, if_match=step.if_match)
-        return _entry({"status": "204 No Content"})
+        return steps.entry({"status": "204 No Content"})
     if step.method == "PATCH":
         if step.id is None:
             raise errors.NotFound("The condition matches nothing, so there is nothing to patch.")
-        stored = await patch.apply(tx, step.type, step.id, _patch_text(step), if_match=step.if_match)
+        stored = await patch.apply(tx, step.type, step.id, steps.patch_text(step), if_match=step.if_match)
         if tx.tenant.references_must_resolve:
             step.value = write.parse(tx, stored.body)
         return _written(stored, representation)
@@ -280,29 +292,15 @@ async def _do(tx: Transaction, step: Step, base_url: str, representation: bool) 
     )
 
 
-def _patch_text(step: Step) -> bytes:
-    """JSON Patch travels in a Binary (http.html#patch)."""
-    try:
-        value = fhir_json.parse(step.resource or b"{}")
-    except fhir_json.JsonError as problem:
-        raise errors.Malformed(str(problem)) from None
-    if value.get("resourceType") != "Binary" or value.get("contentType") != patch.CONTENT_TYPE:
-        raise errors.Invalid(f"PATCH in a bundle takes a Binary with contentType {patch.CONTENT_TYPE}.")
-    try:
-        return base64.b64decode(value.get("data", ""), validate=True)
-    except (binascii.Error, ValueError, TypeError):
-        raise errors.Invalid("The Binary's data are not base64.") from None
-
-
 async def _get(tx: Transaction, step: Step, base_url: str) -> bytes:
-    """A read sees what this transaction wrote; a search sees the record as it was before."""
+    """A read sees what this transaction wrote; a search is only tried here and answered after the commit."""
     if step.id is not None:
         pending = tx.pending.get((tx.definitions.type_number(step.type), step.id))
         if pending is not None and pending.op != "D":
             stored = pending.stored()
         else:
             stored = await read.read(tx, step.type, step.id)
-        return _entry(
+        return steps.entry(
             {
                 "status": "200 OK",
                 "etag": answers.etag(stored.version_id).decode(),
@@ -311,7 +309,7 @@ async def _get(tx: Transaction, step: Step, base_url: str) -> bytes:
             stored.body,
         )
     answer = await search.answer(tx, base_url, step.type, read_params(step.query.encode()))
-    return _entry({"status": "200 OK"}, answer.body)
+    return steps.entry({"status": "200 OK"}, answer.body)
 
 
 def _written(stored: Stored, representation: bool) -> bytes:
@@ -321,76 +319,4 @@ def _written(stored: Stored, representation: bool) -> bytes:
         "etag": answers.etag(stored.version_id).decode(),
         "lastModified": clock.to_instant(stored.last_updated),
     }
-    return _entry(response, stored.body if representation else b"")
-
-
-def _entry(response: dict[str, Any], resource: bytes = b"") -> bytes:
-    head = b'"resource":' + resource + b"," if resource else b""
-    return b"{" + head + b'"response":' + fhir_json.dump(response) + b"}"
-
-
-async def _batch(store: Store, actor: Actor, request: Request, found: list[Step], route: Route) -> list[bytes]:
-    """The entries one after the other; those that come when the answer is full already are not run."""
-    entries: list[bytes] = []
-    size = 0
-    for step in found:
-        if size > request.limits.body_bytes_max:
-            entries.append(_failed(errors.TooLarge(_TOO_LARGE)))
-            continue
-        entries.append(await _batch_entry(store, actor, request, step, route))
-        size += len(entries[-1])
-    return entries
-
-
-async def _batch_entry(store: Store, actor: Actor, request: Request, step: Step, route: Route) -> bytes:
-    """One entry of a batch is one exchange of its own, with its own commit and its own audit event."""
-    if step.failure is not None:
-        return _failed(step.failure)
-    headers = {b"content-type": b"application/fhir+json", **step.headers}
-    for name in (b"prefer", b"x-request-id"):
-        if name in request.headers:
-            headers[name] = request.headers[name]
-    body = step.resource or b""
-    if step.method == "PATCH":
-        headers[b"content-type"] = patch.CONTENT_TYPE.encode()
-    stream = io.BytesIO(body)
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": stream.read(), "more_body": False}
-
-    one = Request(
-        step.method,
-        step.parts,
-        step.query,
-        headers,
-        request.base_url,
-        request.address,
-        request.limits,
-        receive,
-        read_params(step.query.encode()),
-    )
-    try:
-        if step.method == "PATCH":
-            stream = io.BytesIO(_patch_text(step))
-        interaction, work = route(store, one)
-        if interaction == "transaction":
-            raise errors.Invalid(
-                "An entry of a batch is not itself a batch or a transaction.", expression="request.url"
-            )
-        answer = await attempts.run(store, actor, one, work)
-    except errors.Failure as failure:
-        return _failed(failure)
-    sent = dict(answer.headers)
-    response: dict[str, Any] = {"status": f"{answer.status} {HTTPStatus(answer.status).phrase}"}
-    if b"location" in sent:
-        response["location"] = sent[b"location"].decode()[len(request.base_url) + 1 :]
-    if b"etag" in sent:
-        response["etag"] = sent[b"etag"].decode()
-    shown = answer.body if step.method == "GET" or request.prefers("return") == "representation" else b""
-    return _entry(response, shown)
-
-
-def _failed(failure: errors.Failure) -> bytes:
-    return _entry(
-        {"status": f"{failure.status} {HTTPStatus(failure.status).phrase}", "outcome": outcome.build(failure.issues)}
-    )
+    return steps.entry(response, stored.body if representation else b"")

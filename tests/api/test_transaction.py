@@ -135,3 +135,14 @@ async def test_a_bundle_has_at_most_five_thousand_entries(fhir, count, status):
         for _ in range(count)
     ]
     assert (await fhir.post("/", json=_bundle(*entries))).status_code == status
+
+
+async def test_a_search_among_the_entries_sees_what_the_others_stored(fhir):
+    patient = {**PATIENT, "identifier": [{"system": "http://x", "value": "1"}]}
+    wanted = {"request": {"method": "GET", "url": "Patient?identifier=http://x|1"}}
+    answer = await fhir.post("/", json=_bundle(wanted, _post(patient)))
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["entry"][0]["resource"]["total"] == 1
+    wrong = {"request": {"method": "GET", "url": "Patient?shoe=1"}}
+    assert (await fhir.post("/", json=_bundle(wrong, _post(PATIENT)))).status_code == 400
+    assert (await fhir.get("/Patient?_summary=count")).json()["total"] == 1
