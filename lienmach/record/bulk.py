@@ -18,7 +18,7 @@ from typing import Any
 
 from lienmach.base import clock, errors, ids
 from lienmach.base.actor import Actor
-from lienmach.record import access, marks, references, write
+from lienmach.record import access, marks, points, references, write
 from lienmach.record.change import Mark, Stored
 from lienmach.record.loads import Group as Group
 from lienmach.record.loads import Item as Item
@@ -34,13 +34,6 @@ BATCH_BYTES = 16 * 1024 * 1024
 _PAUSE_EVERY = 64  # resources; in between, what the database sent is taken in
 
 _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
-
-_POINTS = """
-select r.type, r.id, r.rid, r.seq, r.bucket, r.version_id, r.deleted, v.at, v.patient, v.body
-from unnest($2::smallint[], $3::text[]) k(type, id)
-join resource r on r.tenant = $1 and r.type = k.type and r.id = k.id
-join version v on v.tenant = $1 and v.seq = r.seq
-"""
 
 
 async def load(
@@ -248,17 +241,9 @@ class _Batch:
         if not keys:
             return
         types, names = zip(*keys, strict=True)
-        for row in await self.tx.fetch(_POINTS, self.tx.tenant.number, types, names):
-            self.points[(row["type"], row["id"])] = Point(
-                row["rid"],
-                row["seq"],
-                row["bucket"],
-                row["version_id"],
-                row["deleted"],
-                row["at"],
-                row["patient"],
-                row["body"],
-            )
+        for row in await self.tx.fetch(points.SQL, self.tx.tenant.number, types, names):
+            at = row["n"] - 1
+            self.points[(types[at], names[at])] = points.point_of(row)
 
     async def _store(self, group: _Planned) -> None:
         kept = _Kept(self.tx)

@@ -76,7 +76,7 @@ def _matching(what: str, matches: Callable[[str], Any]) -> Check:
     def check(value: Any) -> str | None:
         if type(value) is str and matches(value):
             return None
-        return f"{_quote(value)} is not {what}." if type(value) is str else _not("text", value)
+        return f"{quote(value)} is not {what}." if type(value) is str else _not("text", value)
 
     return check
 
@@ -86,7 +86,7 @@ def _calendar(what: str, matches: Callable[[str], Any]) -> Check:
         if type(value) is str and matches(value):
             # Only the days 29 to 31 depend on the month.
             return None if value[8:10] <= "28" or _is_in_calendar(value) else f"There is no day {value[:10]}."
-        return f"{_quote(value)} is not {what}." if type(value) is str else _not("text", value)
+        return f"{quote(value)} is not {what}." if type(value) is str else _not("text", value)
 
     return check
 
@@ -114,7 +114,12 @@ def _xhtml(value: Any) -> str | None:
 
 
 def _not(what: str, value: Any) -> str:
-    found = (
+    return f"Expected {what}, found {kind_of(value)}."
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, in words for a message."""
+    return (
         "null"
         if value is None
         else "an object"
@@ -127,10 +132,10 @@ def _not(what: str, value: Any) -> str:
         if type(value) is str
         else "a number"
     )
-    return f"Expected {what}, found {found}."
 
 
-def _quote(value: str) -> str:
+def quote(value: str) -> str:
+    """A value at fault, for a message; cut at 80 characters, visibly."""
     return repr(value if len(value) <= 80 else value[:80] + "…")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from lienmach.standards.fhir import primitives
 from lienmach.standards.fhir.definitions import Definitions
 
 _ID = r"[A-Za-z0-9\-.]{1,64}"
@@ -36,7 +37,7 @@ class Targets:
                 return (
                     None
                     if _has_scheme(reference)
-                    else (f"{_cut(reference)!r} is neither Type/id nor an absolute URL nor #id.")
+                    else (f"{primitives.quote(reference)} is neither Type/id nor an absolute URL nor #id.")
                 )
             kind = found[1]
             if kind not in self._types:
@@ -44,7 +45,3 @@ class Targets:
         if allowed and kind not in allowed:
             return f"A reference to {kind} is not allowed here, only to {', '.join(sorted(allowed))}."
         return None
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 80 else text[:80] + "…"

@@ -14,9 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lienmach.standards.fhir import contained, problems, references
+from lienmach.standards.fhir import contained, primitives, problems, references
 from lienmach.standards.fhir.definitions import PRIMITIVES, Definitions, Element
-from lienmach.standards.fhir.primitives import CHECKS
 from lienmach.standards.fhir.problems import Found, Problem
 
 FINDINGS_MAX = problems.KEPT_MAX
@@ -168,7 +167,7 @@ def _members(checks: _Checks, parent: str, element: Element) -> list[tuple[str, 
     for kind in element.types:
         key = element.name + kind[0].upper() + kind[1:] if element.is_choice else element.name
         if kind in PRIMITIVES:
-            found.append((key, _bound_code(checks, element) if kind == "code" else CHECKS[kind], True))
+            found.append((key, _bound_code(checks, element) if kind == "code" else primitives.CHECKS[kind], True))
         elif kind == "Resource":
             found.append((key, checks.inner_resource if key == "contained" else checks.resource, False))
         elif kind in ("BackboneElement", "Element"):
@@ -200,7 +199,7 @@ def _object(
 
     def check(value: Any) -> Found:
         if type(value) is not dict:
-            return f"Expected an object, found {_kind(value)}."
+            return f"Expected an object, found {primitives.kind_of(value)}."
         wrong = None
         for key, child in value.items():
             member = get(key)
@@ -240,7 +239,14 @@ def _list_of(check: Check, element: Element) -> Check:
 
     def check_list(value: Any) -> Found:
         if type(value) is not list:
-            return [("", "error", "structure", f"{element.name!r} repeats: expected a list, found {_kind(value)}.")]
+            return [
+                (
+                    "",
+                    "error",
+                    "structure",
+                    f"{element.name!r} repeats: expected a list, found {primitives.kind_of(value)}.",
+                )
+            ]
         wrong = None
         for index, item in enumerate(value):
             if item is None:
@@ -275,7 +281,7 @@ def _twins(extension: Check) -> Check:
 
 
 def _bound_code(checks: _Checks, element: Element) -> Check:
-    plain = CHECKS["code"]
+    plain = primitives.CHECKS["code"]
     pairs = _required_codes(checks, element)
     if pairs is None:
         return plain
@@ -357,20 +363,4 @@ def _dotted(key: str) -> str:
 
 
 def _named(value: Any) -> str:
-    return repr(value[:80]) if isinstance(value, str) else "missing" if value is None else _kind(value)
-
-
-def _kind(value: Any) -> str:
-    return (
-        "null"
-        if value is None
-        else "an object"
-        if type(value) is dict
-        else "a list"
-        if type(value) is list
-        else "text"
-        if type(value) is str
-        else "a boolean"
-        if type(value) is bool
-        else "a number"
-    )
+    return repr(value[:80]) if isinstance(value, str) else "missing" if value is None else primitives.kind_of(value)
