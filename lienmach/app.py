@@ -30,7 +30,7 @@ from lienmach.web.department import Department
 
 _log = logging.getLogger(__name__)
 DEPARTMENTS: tuple[Department, ...] = (registration.DEPARTMENT,)
-_ROOMS = ("base", "record", "identity")
+_ROOMS = ("base", "record", "identity", "care")
 _HERE = Path(__file__).parent
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
@@ -60,6 +60,8 @@ async def open_store(settings: Settings, pool: asyncpg.Pool, departments: Sequen
     for one in departments:
         for wish in one.on_change:
             store.on_change.setdefault(wish.type, []).append(wish.job)
+        for kind, guard in one.guards:
+            store.guards.setdefault(kind, []).append(guard)
     return store
 
 

@@ -22,7 +22,7 @@ from lienmach.record.transaction import Store
 from lienmach.standards.fhir import definitions
 
 PACKAGE = Path(postgres.__file__).parent.parent
-ROOMS = ("base", "record", "identity")
+ROOMS = ("base", "record", "identity", "care")
 TEMPLATE = "lienmach_template"
 
 
@@ -40,10 +40,10 @@ class Database:
     settings: Settings
     numbers: Iterator[int]
 
-    def create(self) -> str:
+    def create(self, template: str = TEMPLATE) -> str:
         name = f"test_{next(self.numbers)}"
         asyncio.run(
-            self._execute(f"create database {name} owner lienmach_owner template {TEMPLATE} strategy file_copy")
+            self._execute(f"create database {name} owner lienmach_owner template {template} strategy file_copy")
         )
         return name
 
@@ -143,6 +143,9 @@ def system() -> Actor:
 def stranger() -> Actor:
     """The same in tenant 2."""
     return Actor(2, "system", frozenset(["system"]), "TREAT")
+
+
+pytest_plugins = ["tests.clinic"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -20,7 +20,7 @@ from lienmach.record import tenants
 log = logging.getLogger(__name__)
 
 _PACKAGE = Path(__file__).parent.parent
-_ROOMS = ("base", "record", "identity")
+_ROOMS = ("base", "record", "identity", "care")
 _PATIENCE_SECONDS = 15.0
 
 

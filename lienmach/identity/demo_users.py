@@ -16,14 +16,19 @@ import asyncpg
 from lienmach.base.errors import Conflict
 from lienmach.identity import passwords, users
 
-#: login, name on screen, role. The people do not exist.
+#: login, name on screen, role. The people do not exist; care/population/clinic.py makes their Practitioner `nv-<login>`.
 DEMO = (
     ("tiepdon", "Lễ tân Mẫu Tiếp Đón", "reception"),
     ("bacsi", "BS Mẫu Khám Bệnh", "doctor"),
+    ("bacsi2", "BS Mẫu Nội Khoa", "doctor"),
+    ("bacsitram", "BS Mẫu Trạm Y Tế", "doctor"),
     ("dieuduong", "ĐD Mẫu Chăm Sóc", "nurse"),
     ("xetnghiem", "KTV Mẫu Xét Nghiệm", "lab"),
+    ("truongxn", "BS Mẫu Trưởng Xét Nghiệm", "lab_head"),
     ("duocsi", "DS Mẫu Cấp Thuốc", "pharmacist"),
+    ("nhathuoc", "DS Mẫu Nhà Thuốc", "retail"),
     ("thungan", "Mẫu Thu Ngân", "cashier"),
+    ("baohiem", "Mẫu Giám Định", "insurance"),
     ("quantri", "Mẫu Quản Trị", "admin"),
     ("baove", "Mẫu Bảo Vệ Dữ Liệu", "dpo"),
     ("giamdoc", "BS Mẫu Giám Đốc", "director"),
@@ -52,7 +57,10 @@ async def ensure(pool: asyncpg.Pool, home: Path, now: datetime, tenant: int = 1)
             continue
         hashed = hashed or await passwords.hash_password(password)
         try:
-            await users.add(pool, users.Account(tenant, login, display, frozenset({role}), hashed, is_demo=True), now)
+            account = users.Account(
+                tenant, login, display, frozenset({role}), hashed, f"Practitioner/nv-{login}", is_demo=True
+            )
+            await users.add(pool, account, now)
         except Conflict:  # a second process was faster, or the hospital closed this demo account
             continue
     return [(login, password, role) for login, _, role in DEMO]

@@ -18,9 +18,32 @@ RIGHTS: dict[str, str] = {
     "patients.register": "register a person",
     "patients.read": "banner, timeline, cards and versions of a person",
     "patients.access": "who has opened this record",
+    "booking.public": "book a visit, see the board and one's own ticket; without signing in",
+    "bookings.manage": "all bookings of a day, the waiting list, the slots",
+    "visits.arrive": "receive a person: visit, card look-up, queue ticket",
+    "queue.call": "call, recall, skip, transfer in the queue of a room",
+    "visits.read": "work list and chart of a visit",
+    "visits.write": "vital signs, history, allergies, problems of a visit",
+    "visits.sign": "diagnosis, orders, prescription, papers, finish and sign a visit",
+    "results.read": "laboratory results and trends of a person",
+    "results.acknowledge": "critical results that wait for the doctor",
+    "specimens.collect": "collect and label specimens",
+    "results.enter": "laboratory work list, analysers, technical validation, quality control",
+    "results.validate": "medical validation and correction of laboratory results",
+    "dispensings.give": "give out insured lines, take back, registers",
+    "prescriptions.sell": "an outside pharmacy opens a prescription by its code and sells from it",
+    "stock.manage": "lots, receipts, counts and movements of the dispensary",
+    "insurance.check": "look a card up again, see what waits to be sent",
+    "catalogues.read": "search code lists, prices and rules",
+    "catalogues.change": "import, approve and retire rows of code lists",
+    "paper.change": "edit printed templates",
+    "signing.key": "one's own signing key and PIN",
 }
 
-_READS = frozenset({"home", "patients.find", "patients.read"})
+_READS = frozenset({"home", "patients.find", "patients.read", "catalogues.read"})
+_DESK = frozenset({"patients.register", "bookings.manage", "visits.arrive", "queue.call", "insurance.check"})
+_BEDSIDE = frozenset({"visits.read", "visits.write", "results.read", "queue.call", "signing.key"})
+_LAB = frozenset({"results.read", "results.enter", "specimens.collect", "queue.call", "signing.key"})
 
 
 @dataclass(frozen=True)
@@ -36,16 +59,36 @@ class Role:
 
 _TABLE = (
     Role("system", "Hệ thống kết nối", "Connected system", frozenset(), "HOPERAT"),
-    Role("admin", "Quản trị", "Administrator", frozenset({"home"}), "SYSADMIN"),
-    Role("reception", "Tiếp đón", "Reception", _READS | {"patients.register"}, "PATADMIN"),
-    Role("doctor", "Bác sĩ", "Doctor", _READS | {"patients.register", "patients.access"}),
-    Role("nurse", "Điều dưỡng", "Nurse", _READS | {"patients.register"}),
-    Role("lab", "Xét nghiệm", "Laboratory", _READS),
+    Role(
+        "admin",
+        "Quản trị",
+        "Administrator",
+        frozenset({"home", "catalogues.read", "catalogues.change", "paper.change", "bookings.manage"}),
+        "SYSADMIN",
+    ),
+    Role("reception", "Tiếp đón", "Reception", _READS | _DESK, "PATADMIN"),
+    Role(
+        "doctor",
+        "Bác sĩ",
+        "Doctor",
+        _READS | _BEDSIDE | {"patients.register", "patients.access", "visits.sign", "results.acknowledge"},
+    ),
+    Role(
+        "nurse", "Điều dưỡng", "Nurse", _READS | _BEDSIDE | {"patients.register", "visits.arrive", "specimens.collect"}
+    ),
+    Role("lab", "Xét nghiệm", "Laboratory", _READS | _LAB),
+    Role("lab_head", "Trưởng khoa xét nghiệm", "Head of laboratory", _READS | _LAB | {"results.validate"}),
     Role("imaging", "Chẩn đoán hình ảnh", "Imaging", _READS),
-    Role("pharmacist", "Dược sĩ", "Pharmacist", _READS),
-    Role("cashier", "Thu ngân", "Cashier", _READS, "HPAYMT"),
-    Role("insurance", "Bảo hiểm y tế", "Health insurance", _READS, "HPAYMT"),
-    Role("director", "Ban giám đốc", "Director", _READS | {"patients.access"}, "HOPERAT"),
+    Role(
+        "pharmacist",
+        "Dược sĩ",
+        "Pharmacist",
+        _READS | {"dispensings.give", "stock.manage", "queue.call", "catalogues.change", "signing.key"},
+    ),
+    Role("retail", "Nhà thuốc", "Outside pharmacy", frozenset({"home", "prescriptions.sell"})),
+    Role("cashier", "Thu ngân", "Cashier", _READS | {"queue.call"}, "HPAYMT"),
+    Role("insurance", "Bảo hiểm y tế", "Health insurance", _READS | {"insurance.check", "signing.key"}, "HPAYMT"),
+    Role("director", "Ban giám đốc", "Director", _READS | {"patients.access", "catalogues.change"}, "HOPERAT"),
     Role(
         "dpo",
         "Bảo vệ dữ liệu",
@@ -53,7 +96,9 @@ _TABLE = (
         frozenset({"home", "patients.find", "patients.access"}),
         "HOPERAT",
     ),
+    Role("visitor", "Khách", "Visitor", frozenset({"booking.public"}), "PATADMIN"),
 )
+VISITOR = "visitor"  # whoever has not signed in, on the pages that are open to everybody; nobody's account has it
 ROLES: dict[str, Role] = {role.name: role for role in _TABLE}
 
 
@@ -76,7 +121,9 @@ def purpose_of(roles: frozenset[str]) -> str:
 
 def check_names(names: list[str]) -> frozenset[str]:
     """Return the names as a set; raise ValueError with the list of roles if one is unknown or none is given."""
-    unknown = [name for name in names if name not in ROLES]
+    unknown = [name for name in names if name not in ROLES or name == VISITOR]
     if unknown or not names:
-        raise ValueError(f"unknown role {', '.join(unknown) or '(none)'}; the roles are: {', '.join(ROLES)}")
+        raise ValueError(
+            f"unknown role {', '.join(unknown) or '(none)'}; the roles are: {', '.join(name for name in ROLES if name != VISITOR)}"
+        )
     return frozenset(names)

@@ -40,7 +40,9 @@ _MONEY = """Account ChargeItem Claim ClaimResponse CoverageEligibilityRequest Co
 EnrollmentRequest EnrollmentResponse ExplanationOfBenefit Invoice PaymentNotice PaymentReconciliation Contract"""
 _TREATMENT = """Condition Procedure MedicationRequest MedicationDispense ServiceRequest DiagnosticReport Observation
 Specimen ImagingStudy Immunization DeviceRequest SupplyRequest"""
+_COVER = "CoverageEligibilityRequest CoverageEligibilityResponse"
 _CLINICAL = ANY  # read of everything but what _GUARDED holds back
+_LAB_WORK = "Specimen Observation DiagnosticReport ServiceRequest ChargeItem Communication Provenance Task Device"
 _GUARDED = frozenset(["AuditEvent"])
 
 
@@ -69,13 +71,18 @@ GRANTS: dict[str, Grant] = {
         "SYSADMIN HOPERAT TREAT",
         deletes=True,
     ),
-    "reception": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE}", f"{_PERSON} {_DESK}", "PATADMIN TREAT"),
+    "reception": Grant(
+        f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_COVER} ChargeItem ServiceRequest",
+        f"{_PERSON} {_DESK} {_COVER} ChargeItem ServiceRequest",
+        "PATADMIN TREAT",
+    ),
     "doctor": Grant(_CLINICAL, TREATING, "TREAT ETREAT BTG", audit=True),
     "nurse": Grant(_CLINICAL, TREATING, "TREAT ETREAT"),
     "lab": Grant(
-        f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_TREATMENT} Device",
-        "Specimen Observation DiagnosticReport Task Device",
-        "TREAT",
+        f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_TREATMENT} Device ChargeItem Provenance", _LAB_WORK, "TREAT"
+    ),
+    "lab_head": Grant(
+        f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_TREATMENT} Device ChargeItem Provenance", _LAB_WORK, "TREAT"
     ),
     "imaging": Grant(
         f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_TREATMENT} Device Media",
@@ -84,15 +91,24 @@ GRANTS: dict[str, Grant] = {
     ),
     "pharmacist": Grant(
         f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_TREATMENT} MedicationStatement "
-        "MedicationAdministration SupplyDelivery DetectedIssue",
-        "MedicationDispense MedicationStatement SupplyDelivery DetectedIssue Task Medication",
+        "MedicationAdministration SupplyDelivery DetectedIssue ChargeItem Provenance",
+        "MedicationDispense MedicationStatement SupplyDelivery DetectedIssue Task Medication MedicationRequest "
+        "ChargeItem Communication Provenance",
         "TREAT HPAYMT",
+    ),
+    "retail": Grant(
+        f"Patient AllergyIntolerance MedicationRequest MedicationDispense {_DIRECTORY} {_CATALOGUE}",
+        "MedicationDispense",
+        "TREAT",
     ),
     "cashier": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_MONEY}", f"{_MONEY} Task", "HPAYMT TREAT"),
     "insurance": Grant(
         f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_MONEY} {_TREATMENT}", f"{_MONEY} Coverage Task", "HPAYMT TREAT"
     ),
     "director": Grant(_CLINICAL, "Task Communication", "HOPERAT TREAT", audit=True),
+    "visitor": Grant(
+        "Appointment Slot Schedule HealthcareService Practitioner Location Organization", "Appointment Slot", "PATADMIN"
+    ),
     "dpo": Grant(
         f"Patient RelatedPerson Person Consent Provenance Task {_DIRECTORY}",
         "Consent Task",

@@ -78,6 +78,7 @@ class Unit(Protocol):
     pending: dict[Key, Change]
     jobs: list[JobRow]
     premises: list[Premise]
+    effects: list[Effect]
     marks: dict[bytes, Mark]
 
     def on(self, connection: asyncpg.Connection | None) -> None: ...
@@ -87,3 +88,4 @@ class Unit(Protocol):
 
 Mark = tuple[int, int, bytes, bytes, str]  # what an import remembers: bucket, type number, name, hash of the body, id
 Premise = Callable[[Any, asyncpg.Connection], Awaitable[bool]]
+Effect = Callable[[asyncpg.Connection], Awaitable[None]]

@@ -161,6 +161,8 @@ class Committer:
             for premise in unit.premises:
                 if not await premise(unit, connection):
                     raise Changed("A condition matches something else now.")
+            for effect in unit.effects:
+                await effect(connection)
         frames: set[int] = set()
         layout = Layout(tenant, head["seq"], head["hash"])
         salts = iter(ledger.salts(sum(len(unit.changes) for unit in units)))

@@ -22,15 +22,17 @@ from lienmach.base.actor import Actor
 from lienmach.base.jobs import JobRow
 from lienmach.base.settings import Settings
 from lienmach.record import access, audit, committer, points, snapshot, tenants
-from lienmach.record.change import Change, Mark, Stored
+from lienmach.record.change import Change, Effect, Mark, Stored
 from lienmach.record.index import parameters as index_parameters
-from lienmach.record.points import Key
+from lienmach.record.points import Key, Point
 from lienmach.standards.fhir.definitions import Definitions
 
 _COMMITS = 3  # connections of the pool that snapshots leave to commits and point reads
 _ATTEMPTS_MAX = 40  # of those who collide at least one gets through each time
 Result = TypeVar("Result")
 Premise = Callable[["Transaction", asyncpg.Connection], Awaitable[bool]]
+Guard = Callable[["Transaction", dict[str, Any], Point | None], Awaitable[None]]
+"""A rule of a department about a type: (tx, resource as it will be, version it follows). Raises errors.Failure."""
 
 
 class Store:
@@ -55,6 +57,7 @@ class Store:
         self.standard_parameters = index_parameters.Parameters.load(definitions, base_url=base_url)
         self.custom_parameters: dict[int, index_parameters.Parameters] = {}
         self.on_change: dict[str, list[str]] = {}
+        self.guards: dict[str, list[Guard]] = {}
         self.check_room: Callable[[], None] = _do_nothing  # raises errors.Unavailable on a full disk
         self.poke: Callable[[], None] = _do_nothing  # tells the worker of this process that there are jobs
         self._snapshots = snapshot.Snapshots(pool, max(1, settings.pool_max - _COMMITS), settings.search_seconds_max)
@@ -151,6 +154,7 @@ class Transaction:
         "changes",
         "defers_references",
         "definitions",
+        "effects",
         "jobs",
         "marks",
         "now",
@@ -174,6 +178,7 @@ class Transaction:
         self.pending: dict[Key, Change] = {}
         self.jobs: list[JobRow] = []
         self.premises: list[Premise] = []
+        self.effects: list[Effect] = []
         self.marks: dict[bytes, Mark] = {}  # what an import remembers of its sources (record/bulk.py)
         self.access = audit.Access()
         self.defers_references = False  # a bundle looks at its references when all of it is written
@@ -236,6 +241,15 @@ class Transaction:
         self.pending[key] = change
         self.changes.append(change)
 
+    def also(self, effect: Effect) -> None:
+        """Collect statements on tables that are not the record's (queue, stock): they run in the commit itself.
+
+        effect: called with the committing connection, which holds the tenant's lock, so nobody else commits in this
+        tenant meanwhile; what it raises (committer.Changed, errors.Failure) takes the whole unit back. It may be
+        called again after a failed group, so it sets results and never adds to them.
+        """
+        self.effects.append(effect)
+
     async def commit(self) -> None:
         """Write everything with its audit event, durably. Raises committer.Changed, errors.Unavailable."""
         if self._ended:
@@ -245,7 +259,7 @@ class Transaction:
         finally:
             self._end()
         audit.collect(self)
-        if self.changes or self.jobs:
+        if self.changes or self.jobs or self.effects:
             await self.store.write(self)
 
     async def abandon(self) -> None:

@@ -142,6 +142,8 @@ async def _store(
         raise errors.Unprocessable(issues=[refused])
     if tx.tenant.references_must_resolve and not tx.defers_references:
         await references.check(tx, resource)
+    for guard in tx.store.guards.get(kind, ()):
+        await guard(tx, resource if resource.get("id") == resource_id else {**resource, "id": resource_id}, current)
     at = tx.now if current is None else _later(tx, current)
     version_id = 1 if current is None else current.version_id + 1
     patient = subject.patient_of(resource, resource_id, tx.store.base_url)

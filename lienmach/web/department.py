@@ -29,6 +29,15 @@ class MenuItem:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """A strip of the frame that a page asks for again and again: a fragment at `url` for those with `right`."""
+
+    url: str
+    right: str
+    every_seconds: int = 5
+
+
+@dataclass(frozen=True)
 class Department:
     """name: folder, URL prefix, table prefix. title: key of `web/words`. folder: where templates/ and static/ stand."""
 
@@ -41,6 +50,9 @@ class Department:
     styles: Sequence[str] = ()
     jobs: Sequence[Any] = ()  # base.jobs.Job
     on_change: Sequence[Any] = ()  # record.changes.OnChange: resource type -> job
+    guards: Sequence[tuple[str, Any]] = ()  # resource type -> record.transaction.Guard, asked before each write
+    notices: Sequence[Notice] = ()
     listeners: Sequence[Any] = ()  # own processes
     profiles: Sequence[Path] = ()
     schema: Path | None = None
+    addresses: Sequence[str] = ()  # paths outside /name/ for people who do not know our names, such as `/dat-kham`

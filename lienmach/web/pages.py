@@ -60,6 +60,35 @@ def page(right: str) -> Callable[[Page], Callable[[Request], Awaitable[Response]
     return wrap
 
 
+def public(right: str) -> Callable[[Page], Callable[[Request], Awaitable[Response]]]:
+    """Open a page to everybody, without signing in: its actor is a visitor of the first tenant.
+
+    A changing request carries the entry proof: `sessions.entry_proof`, set as a cookie by the page with the form.
+    """
+    if right not in roles.ROLES[roles.VISITOR].rights:
+        raise ValueError(f"a visitor has no right {right}")
+
+    def wrap(show: Page) -> Callable[[Request], Awaitable[Response]]:
+        @functools.wraps(show)
+        async def guarded(request: Request) -> Response:
+            if request.method not in ("GET", "HEAD"):
+                await sessions.check_entry_proof(request)
+            return await show(request, visitor(request))
+
+        guarded.right, guarded.is_public = right, True  # type: ignore[attr-defined]  # read by the who-may table
+        return guarded
+
+    return wrap
+
+
+def visitor(request: Request) -> Actor:
+    """Whoever has not signed in."""
+    tenant = min(request.app.state.store.tenants, default=1)
+    return Actor(
+        tenant, roles.VISITOR, frozenset({roles.VISITOR}), "PATADMIN", "Khách", "", sessions.address_of(request)
+    )
+
+
 def routes(departments: Sequence[Department], renderer: rendering.Renderer) -> list[Route]:
     """All routes of the pages: the entry, the first page, static files, and each department's."""
     return [

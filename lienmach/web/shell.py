@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from lienmach.identity import roles
 from lienmach.web import sessions, words
-from lienmach.web.department import Department, MenuItem
+from lienmach.web.department import Department, MenuItem, Notice
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Shell:
     is_demo: bool
     csrf: str
     menu: Sequence[MenuItem]
+    notices: Sequence[Notice] = ()
 
     @property
     def find(self) -> MenuItem | None:
@@ -66,4 +67,5 @@ def of(request: Request, departments: Sequence[Department]) -> Shell:
         session.is_demo,
         sessions.proof(session),
         menu,
+        tuple(one for department in departments for one in department.notices if roles.may(actor, one.right)),
     )

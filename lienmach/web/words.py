@@ -1,4 +1,4 @@
-"""Words on screen: Vietnamese is the source text, `words/en.po` holds the English of each.
+"""Words on screen: Vietnamese is the source text; `words/en/` holds the English of each, one file a department.
 
 A sentence with values in it has named places, `{name}`, filled after translation; nothing is glued together.
 """
@@ -19,8 +19,13 @@ def catalogue(language: str) -> dict[str, str]:
     """Source text -> text of this language; empty for Vietnamese."""
     if language == "vi":
         return {}
-    with open(_FOLDER / f"{language}.po", "rb") as file:
-        return {str(message.id): str(message.string) for message in read_po(file) if message.id and message.string}
+    found: dict[str, str] = {}
+    for path in sorted((_FOLDER / language).glob("*.po")):
+        with open(path, "rb") as file:
+            found |= {
+                str(message.id): str(message.string) for message in read_po(file) if message.id and message.string
+            }
+    return found
 
 
 def text(language: str, source: str, **values: object) -> str:
