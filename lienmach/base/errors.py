@@ -41,14 +41,26 @@ class Issue:
 
 
 class Failure(Exception):
-    """Base of the tree. status: the HTTP status of this leaf. issues: at least one."""
+    """Base of the tree. status: the HTTP status of this leaf. issues: at least one.
+
+    values: fills places such as `{left}` in the text; source and values stay, so that a page can translate it.
+    """
 
     status = 500
     code = "exception"
 
     def __init__(
-        self, text: str = "", *, code: str | None = None, expression: str = "", issues: list[Issue] | None = None
+        self,
+        text: str = "",
+        *,
+        code: str | None = None,
+        expression: str = "",
+        issues: list[Issue] | None = None,
+        values: dict[str, object] | None = None,
     ) -> None:
+        self.source, self.values = text, values or {}
+        if values:
+            text = text.format(**values)
         super().__init__(text or (issues[0].diagnostics if issues else self.__class__.__name__))
         self.text = str(self)
         self.issues = issues or [Issue("error", code or self.code, self.text, expression)]

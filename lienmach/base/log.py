@@ -33,7 +33,7 @@ def configure(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [sink]
     root.setLevel(settings.log_level.upper())
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "httpx", "asyncio"):
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "httpx", "asyncio", "pyBarcode", "pyhanko"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -5,13 +5,13 @@ work (`tx.also`), alone in the tenant, and the database refuses a quantity below
 box exactly one gets it, and the others read what is left.
 
     stock.reserve(tx, drug_code="PARA500", quantity=Decimal(10), cause="MedicationRequest/1", place_id=place)
-    taken = stock.issue(tx, cause="MedicationRequest/1", quantity=Decimal(10), place_id=place)   # lots, after commit
+    taken = await stock.issue(tx, drug_code="PARA500", quantity=Decimal(10), cause="MedicationRequest/1", place_id=place)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -19,6 +19,7 @@ import asyncpg
 
 from lienmach.base import errors
 from lienmach.care import facility
+from lienmach.record import committer
 from lienmach.record.transaction import Transaction
 from lienmach.standards.vietnam import formats
 
@@ -33,13 +34,6 @@ class Lot:
     expires_on: date
     on_hand: Decimal
     price_vnd: int | None = None
-
-
-@dataclass
-class Issue:
-    """What left the shelf, known when the unit of work has committed. lots: (lot, last day, quantity)."""
-
-    lots: list[tuple[str, date, Decimal]] = field(default_factory=list)
 
 
 async def dispensary(tx: Transaction) -> str:
@@ -92,7 +86,7 @@ def reserve(tx: Transaction, *, drug_code: str, quantity: Decimal, cause: str, p
         await connection.execute("delete from stock_reservation where tenant = $1 and cause = $2", tenant, cause)
         rows = await connection.fetch(_AVAILABLE, tenant, place_id, [drug_code], _today(tx))
         if rows[0]["free"] < quantity:
-            raise errors.Conflict(_short(drug_code, quantity, rows[0]["free"]), code="stock")
+            raise _short(drug_code, quantity, rows[0]["free"])
         await connection.execute(
             """insert into stock_reservation (tenant, cause, place_id, drug_code, quantity, reserved_at)
                values ($1, $2, $3, $4, $5, $6)""",
@@ -113,46 +107,63 @@ def release(tx: Transaction, cause: str) -> None:
     tx.also(write)
 
 
-def issue(tx: Transaction, *, cause: str, drug_code: str, quantity: Decimal, place_id: str) -> Issue:
-    """Take a quantity off the shelf for a line, first expired first; its reservation shrinks by as much.
+async def issue(
+    tx: Transaction, *, cause: str, drug_code: str, quantity: Decimal, place_id: str, most: Decimal | None = None
+) -> list[tuple[str, date, Decimal]]:
+    """Take a quantity off the shelf for a line, first expired first, as (lot, last day, quantity).
 
-    Reserved for others is not touched. The lots stand in the value when tx has committed. Raises at the commit
-    errors.Conflict with what is left.
+    The lots are chosen now, so that they can be written on what is given out, and taken when tx commits; if others
+    were faster the whole unit runs again (committer.Changed). Its reservation shrinks by as much; what is reserved for
+    others is not touched. most: what may be given for this cause in all. Raises errors.Conflict with what is left.
     """
-    issued = Issue()
+    today = _today(tx)
+    free = (await available(tx, [drug_code], place_id=place_id))[drug_code]
+    own = await tx.fetch(
+        "select quantity from stock_reservation where tenant = $1 and cause = $2", tx.tenant.number, cause
+    )
+    free += sum((row["quantity"] for row in own), Decimal(0))
+    if free < quantity:
+        raise _short(drug_code, quantity, free)
+    taken: list[tuple[str, date, Decimal]] = []
+    wanted = quantity
+    for one in await lots(tx, place_id, drug_code):
+        if wanted > 0 and one.expires_on >= today:
+            part = min(one.on_hand, wanted)
+            taken.append((one.lot, one.expires_on, part))
+            wanted -= part
 
     async def write(connection: asyncpg.Connection) -> None:
-        tenant, today = tx.tenant.number, _today(tx)
+        tenant = tx.tenant.number
+        if most is not None:
+            given = await connection.fetchval(_GIVEN, tenant, cause)
+            if given + quantity > most:
+                raise errors.Conflict(
+                    "Dòng thuốc này vừa được cấp; hãy tải lại trang để xem phần còn lại.", code="given"
+                )
         await connection.execute(
-            """update stock_reservation set quantity = greatest(quantity - $3, 0)
-               where tenant = $1 and cause = $2""",
+            "update stock_reservation set quantity = greatest(quantity - $3, 0) where tenant = $1 and cause = $2",
             tenant, cause, quantity,
         )  # fmt: skip
         await connection.execute(
             "delete from stock_reservation where tenant = $1 and cause = $2 and quantity = 0", tenant, cause
         )
-        rows = await connection.fetch(_AVAILABLE, tenant, place_id, [drug_code], today)
-        mine = await connection.fetchval(
-            "select quantity from stock_reservation where tenant = $1 and cause = $2", tenant, cause
-        )
-        free = rows[0]["free"] + (mine or 0)
-        if free < quantity:
-            raise errors.Conflict(_short(drug_code, quantity, free), code="stock")
-        taken: list[tuple[str, date, Decimal]] = []
-        for row in await connection.fetch(
-            """select lot, expires_on, on_hand from stock_lot where tenant = $1 and place_id = $2 and drug_code = $3
-               and on_hand > 0 and expires_on >= $4 order by expires_on, lot""",
-            tenant, place_id, drug_code, today,
-        ):  # fmt: skip
-            part = min(row["on_hand"], quantity - sum((one[2] for one in taken), Decimal(0)))
-            if part <= 0:
-                break
-            await move(connection, tx, place_id, drug_code, row["lot"], "issue", -part, cause=cause)
-            taken.append((row["lot"], row["expires_on"], part))
-        issued.lots = taken
+        for lot, _, part in taken:
+            await move(connection, tx, place_id, drug_code, lot, "issue", -part, cause=cause, is_planned=True)
+        if (await connection.fetch(_AVAILABLE, tenant, place_id, [drug_code], today))[0]["free"] < 0:
+            raise committer.Changed("What is left is reserved for others.")
 
     tx.also(write)
-    return issued
+    return taken
+
+
+_GIVEN = """select -coalesce(sum(quantity), 0) from stock_move
+            where tenant = $1 and cause = $2 and kind in ('issue', 'return')"""
+
+
+async def given(tx: Transaction, cause: str) -> Decimal:
+    """What was given out for a line and not taken back."""
+    rows = await tx.fetch(_GIVEN + " limit 1", tx.tenant.number, cause)
+    return Decimal(rows[0][0])
 
 
 def put_back(
@@ -167,7 +178,10 @@ def put_back(
             tx.tenant.number, cause, drug_code, lot,
         )  # fmt: skip
         if quantity <= 0 or out < quantity:
-            raise errors.Conflict(f"Chỉ còn {formats.write_number(out)} đã cấp của lô {lot} có thể trả lại.")
+            raise errors.Conflict(
+                "Chỉ còn {left} đã cấp của lô {lot} có thể trả lại.",
+                values={"left": formats.write_number(out), "lot": lot},
+            )
         await move(connection, tx, place_id, drug_code, lot, "return", quantity, cause=cause, note=note)
 
     tx.also(write)
@@ -187,7 +201,9 @@ def receive(tx: Transaction, rows: Iterable[Lot], *, note: str = "") -> None:
                 tx.tenant.number, one.place_id, one.drug_code, one.lot, one.expires_on, one.price_vnd, tx.now,
             )  # fmt: skip
             if not same:
-                raise errors.Conflict(f"Lô {one.lot} của {one.drug_code} đã có với hạn dùng khác.")
+                raise errors.Conflict(
+                    "Lô {lot} của {drug} đã có với hạn dùng khác.", values={"lot": one.lot, "drug": one.drug_code}
+                )
             await move(connection, tx, one.place_id, one.drug_code, one.lot, "receipt", one.on_hand, note=note)
 
     tx.also(write)
@@ -202,7 +218,7 @@ def count(tx: Transaction, *, place_id: str, drug_code: str, lot: str, counted: 
             tx.tenant.number, place_id, drug_code, lot,
         )  # fmt: skip
         if was is None:
-            raise errors.NotFound(f"Không có lô {lot} của {drug_code} ở kho này.")
+            raise errors.NotFound("Không có lô {lot} của {drug} ở kho này.", values={"lot": lot, "drug": drug_code})
         if counted != was:
             await move(connection, tx, place_id, drug_code, lot, "count", counted - was, note=note)
 
@@ -220,8 +236,12 @@ async def move(
     *,
     cause: str = "",
     note: str = "",
+    is_planned: bool = False,
 ) -> None:
-    """Change what is on hand of a lot and write the move, inside a commit. quantity: signed."""
+    """Change what is on hand of a lot and write the move, inside a commit. quantity: signed.
+
+    is_planned: the lot was chosen from a snapshot, so a lack means that others were faster (committer.Changed).
+    """
     tenant = tx.tenant.number
     left = await connection.fetchval(
         """update stock_lot set on_hand = on_hand + $5
@@ -229,8 +249,10 @@ async def move(
            returning on_hand""",
         tenant, place_id, drug_code, lot, quantity,
     )  # fmt: skip
+    if left is None and is_planned:
+        raise committer.Changed("A lot was taken meanwhile.")
     if left is None:
-        raise errors.Conflict(f"Lô {lot} của {drug_code} không còn đủ.", code="stock")
+        raise errors.Conflict("Lô {lot} của {drug} không còn đủ.", code="stock", values={"lot": lot, "drug": drug_code})
     await connection.execute(
         """insert into stock_move (tenant, place_id, drug_code, lot, kind, quantity, balance, cause, note, moved_by,
                                    moved_at)
@@ -240,10 +262,15 @@ async def move(
     )  # fmt: skip
 
 
-def _short(drug_code: str, wanted: Decimal, free: Decimal) -> str:
-    return (
-        f"Kho chỉ còn {formats.write_number(max(free, Decimal(0)))} của {drug_code}, cần {formats.write_number(wanted)}. "
-        "Giảm số lượng, đổi thuốc cùng hoạt chất, hoặc cho người bệnh tự mua."
+def _short(drug_code: str, wanted: Decimal, free: Decimal) -> errors.Conflict:
+    return errors.Conflict(
+        "Kho chỉ còn {left} của {drug}, cần {wanted}. Giảm số lượng, đổi thuốc cùng hoạt chất, hoặc cho tự mua.",
+        code="stock",
+        values={
+            "left": formats.write_number(max(free, Decimal(0))),
+            "drug": drug_code,
+            "wanted": formats.write_number(wanted),
+        },
     )
 
 

@@ -8,6 +8,7 @@ import logging
 import os
 import select
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -77,6 +78,7 @@ class Supervisor:
         settings = self.settings
         several = settings.web_workers > 1
         environment = self._environment(several)
+        simulators = self._simulators(environment)
         for number in range(settings.web_workers):
             command = ["serve", "--fd", str(listener), *(["--no-jobs"] if several else [])]
             self.children.append(
@@ -94,9 +96,12 @@ class Supervisor:
         self._logins = logins
         for child in self.children:
             child.go(self.cluster.url("app") if self.cluster else str(settings.database_url))
-        if several:
-            self.children.append(Child("jobs", ["work"], environment))
-            self.children[-1].start()
+        others = [Child("jobs", ["work"], environment)] if several else []
+        if settings.mllp or settings.astm:
+            others.append(Child("analysers", ["mllp"], environment))
+        for child in (*others, *simulators):
+            self.children.append(child)
+            child.start()
         while not self._stop_asked and not all(child.is_ready() for child in self.children):
             _sleep(wake, 0.02, [child.ready_fd for child in self.children if child.ready_fd is not None])
             if any(child.has_ended() and child.deaths_in_a_row > 2 for child in self.children):
@@ -106,6 +111,17 @@ class Supervisor:
             self.demo = Child("demo", ["demo", "--background"], environment)
             self.demo.start()
         return not self._stop_asked
+
+    def _simulators(self, environment: dict[str, str]) -> list[Child]:
+        """In a demo home, stand-ins for the portals that no setting names; their addresses go into `environment`."""
+        settings = self.settings
+        if self.empty or not settings.is_loopback() or settings.insurance_url or settings.prescription_url:
+            return []
+        first = _free_ports(3)
+        for offset, name in enumerate(("INSURANCE", "PRESCRIPTION", "SMS")):
+            environment[f"LIENMACH_{name}_URL"] = f"http://127.0.0.1:{first + offset}"
+        command = ["simulate", "insurance", "prescription", "sms", "--port", str(first)]
+        return [Child("simulators", command, environment)]
 
     def _environment(self, several: bool) -> dict[str, str]:
         environment = child_environment(self.settings)
@@ -203,7 +219,7 @@ def _prepare(settings: Settings, cluster: postgres.Cluster | None, empty: bool) 
     import asyncpg
 
     from lienmach.base import clock
-    from lienmach.commands import node
+    from lienmach.commands import first_day, node
     from lienmach.identity import demo_users
 
     if cluster is not None:
@@ -215,13 +231,16 @@ def _prepare(settings: Settings, cluster: postgres.Cluster | None, empty: bool) 
             return ""
         for label in await node.prepare(settings, cluster):
             log.info("Migrated %s", label)
-        if empty or not settings.is_loopback():
+        is_demo = not empty and settings.is_loopback()
+        await first_day.open_home(settings, is_demo=is_demo)
+        if not is_demo:
             return ""
         assert settings.database_url is not None
         async with asyncpg.create_pool(settings.database_url, min_size=0, max_size=2) as pool:
             made = await demo_users.ensure(pool, settings.home, clock.now())
         names = ", ".join(f"{login} ({role})" for login, _, role in made)
-        return f"Demo logins, this machine only: {names}\nPassword of each: {made[0][1]}\n"
+        pin = (settings.home / first_day.PIN_FILE).read_text(encoding="utf-8").strip()
+        return f"Demo logins, this machine only: {names}\nPassword of each: {made[0][1]}   PIN to sign: {pin}\n"
 
     return asyncio.run(prepare())
 
@@ -251,6 +270,20 @@ def _in_a_child(work: Callable[[], str]) -> str | None:
     with open(read, "rb") as pipe:
         said = pipe.read().decode()
     return said if os.waitpid(pid, 0)[1] == 0 else None
+
+
+def _free_ports(count: int) -> int:
+    """The first of so many ports in a row that nobody listens at."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as one:
+            first = int(one.getsockname()[1])
+        try:
+            with contextlib.ExitStack() as held:
+                for offset in range(count):
+                    held.enter_context(socket.create_server(("127.0.0.1", first + offset)))
+            return first
+        except (OSError, OverflowError):
+            continue
 
 
 def _has_demo() -> bool:

@@ -63,7 +63,7 @@ _TABLE = (
         "admin",
         "Quản trị",
         "Administrator",
-        frozenset({"home", "catalogues.read", "catalogues.change", "paper.change", "bookings.manage"}),
+        frozenset({"home", "catalogues.read", "catalogues.change", "paper.change"}),
         "SYSADMIN",
     ),
     Role("reception", "Tiếp đón", "Reception", _READS | _DESK, "PATADMIN"),

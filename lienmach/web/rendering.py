@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from lienmach.base.errors import Failure
 from lienmach.web import formats, shell, words
 from lienmach.web.department import Department
 from lienmach.web.static_files import StaticFiles
@@ -110,3 +111,8 @@ def render(
 def text(request: Request, source: str, **values: object) -> str:
     """A sentence in the language of this request."""
     return words.text(shell.language_of(request), source, **values)
+
+
+def sentence(request: Request, failure: Failure) -> str:
+    """What a failure says, in the language of this request."""
+    return text(request, failure.source, **failure.values) if failure.source else str(failure)

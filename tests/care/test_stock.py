@@ -12,6 +12,7 @@ import pytest
 from lienmach.base import errors
 from lienmach.base.actor import Actor
 from lienmach.care import stock
+from lienmach.record import committer
 from lienmach.record.transaction import Store
 
 PLACE = "p-ct1"
@@ -27,9 +28,9 @@ async def receive(store: Store, actor: Actor, *lots: stock.Lot) -> None:
         stock.receive(tx, lots)
 
 
-async def issue(store: Store, actor: Actor, cause: str, quantity: int) -> stock.Issue:
-    async def work(tx: Any) -> stock.Issue:
-        return stock.issue(tx, cause=cause, drug_code="PARA500", quantity=Decimal(quantity), place_id=PLACE)
+async def issue(store: Store, actor: Actor, cause: str, quantity: int) -> list[Any]:
+    async def work(tx: Any) -> list[Any]:
+        return await stock.issue(tx, cause=cause, drug_code="PARA500", quantity=Decimal(quantity), place_id=PLACE)
 
     return await store.run(actor, work)
 
@@ -42,7 +43,7 @@ async def free(store: Store, actor: Actor) -> Decimal:
 async def test_the_lot_that_expires_first_is_given_first(store: Store, system: Actor) -> None:
     await receive(store, system, lot("B", 10, days=90), lot("A", 10, days=30))
     given = await issue(store, system, "MedicationRequest/1", 12)
-    assert [(name, quantity) for name, _, quantity in given.lots] == [("A", 10), ("B", 2)]
+    assert [(name, quantity) for name, _, quantity in given] == [("A", 10), ("B", 2)]
     assert await free(store, system) == 8
 
 
@@ -51,7 +52,7 @@ async def test_an_expired_lot_is_never_given(store: Store, system: Actor) -> Non
     assert await free(store, system) == 1
     with pytest.raises(errors.Conflict):
         await issue(store, system, "MedicationRequest/1", 2)
-    assert (await issue(store, system, "MedicationRequest/1", 1)).lots[0][0] == "LAST"
+    assert (await issue(store, system, "MedicationRequest/1", 1))[0][0] == "LAST"
 
 
 async def test_what_is_reserved_is_not_given_to_others(store: Store, system: Actor) -> None:
@@ -85,7 +86,7 @@ async def test_of_a_hundred_who_want_the_last_box_exactly_one_gets_it(store: Sto
     outcomes = await asyncio.gather(
         *(issue(store, system, f"MedicationRequest/{n}", 1) for n in range(100)), return_exceptions=True
     )
-    won = [one for one in outcomes if isinstance(one, stock.Issue)]
+    won = [one for one in outcomes if isinstance(one, list)]
     lost = [one for one in outcomes if isinstance(one, errors.Conflict)]
     assert len(won) == 1 and len(lost) == 99 and "Kho chỉ còn 0" in str(lost[0])
     async with store.begin(system) as tx:
@@ -130,8 +131,24 @@ async def test_stock_of_another_tenant_is_not_seen(store: Store, system: Actor, 
 
 async def test_a_failed_unit_moves_nothing(store: Store, system: Actor) -> None:
     await receive(store, system, lot("A", 10))
-    with pytest.raises(errors.Conflict):
+    with pytest.raises((errors.Conflict, committer.Changed)):
         async with store.begin(system) as tx:
-            stock.issue(tx, cause="M/1", drug_code="PARA500", quantity=Decimal(4), place_id=PLACE)
-            stock.issue(tx, cause="M/2", drug_code="PARA500", quantity=Decimal(7), place_id=PLACE)
+            await stock.issue(tx, cause="M/1", drug_code="PARA500", quantity=Decimal(4), place_id=PLACE)
+            await stock.issue(tx, cause="M/2", drug_code="PARA500", quantity=Decimal(7), place_id=PLACE)
     assert await free(store, system) == 10
+
+
+async def test_no_more_is_given_for_a_line_than_it_says(store: Store, system: Actor) -> None:
+    await receive(store, system, lot("A", 100))
+
+    async def give(quantity: int) -> Any:
+        async def work(tx: Any) -> Any:
+            return await stock.issue(
+                tx, cause="M/1", drug_code="PARA500", quantity=Decimal(quantity), place_id=PLACE, most=Decimal(10)
+            )
+
+        return await store.run(system, work)
+
+    outcomes = await asyncio.gather(*(give(10) for _ in range(20)), return_exceptions=True)
+    assert sum(isinstance(one, list) for one in outcomes) == 1
+    assert sum(isinstance(one, errors.Conflict) for one in outcomes) == 19

@@ -20,7 +20,13 @@ _JOINED = re.compile(
 )
 _READS = re.compile(rf"\b(?:from|join|update|into) (?:{TABLES})\b")
 #: file outside record/ that joins SQL text -> why.
-JOINERS = {"commands/export.py": "puts access.visible into its two statements"}
+JOINERS = {
+    "commands/export.py": "puts access.visible into its two statements",
+    **dict.fromkeys(
+        ("care/queue.py", "care/queue_lines.py", "care/outbox.py"),
+        "puts the constant list of its own table's columns into its statements",
+    ),
+}
 #: What a statement's text may never be made of; such things are bound as values.
 _FROM_OUTSIDE = frozenset({"request", "form", "resource", "actor", "headers", "cookies", "login"})
 

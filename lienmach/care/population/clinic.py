@@ -71,7 +71,7 @@ def practitioner_of(login: str) -> str:
 
 def build() -> list[dict[str, Any]]:
     """All resources of the clinic."""
-    return [*_organizations(), *_locations(), *_people(), *_services()]
+    return [*_organizations(), *_locations(), *_people(), *_offers()]
 
 
 async def set_up(store: Store, actor: Actor) -> int:
@@ -174,7 +174,7 @@ def _people() -> list[dict[str, Any]]:
     return found
 
 
-def _services() -> list[dict[str, Any]]:
+def _offers() -> list[dict[str, Any]]:
     """One HealthcareService a specialty that can be booked, with the rooms where it is given."""
     by_specialty: dict[str, list[str]] = {}
     for code, _, kind, specialty, _, owner in _ROOMS:

@@ -68,6 +68,12 @@
     move(event);
   });
 
+  // What cannot be undone is asked once more.
+  document.addEventListener("click", (event) => {
+    const asks = event.target.closest("[data-confirm]");
+    if (asks && !window.confirm(asks.dataset.confirm)) { event.preventDefault(); event.stopPropagation(); }
+  }, true);
+
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-print]")) window.print();
     if (event.target.closest("[data-keys]")) one("#keys")?.showModal();

@@ -1,0 +1,208 @@
+"""What a doctor signed is given out once, from lots that last, and only what was given out is charged."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from lienmach.base import errors
+from lienmach.care import charges, prescriptions, resources, stock
+from lienmach.care.prescriptions import RxLine
+from lienmach.departments.pharmacy import dispensing
+from tests.clinic import Clinic
+
+PLACE = "p-ct1"
+PARA = RxLine(drug_code="PARA500", per_time=Decimal(1), times=2, days=5, payer="bhyt")
+
+
+async def receive(clinic: Clinic, drug: str, quantity: int, *, lot: str = "L1", days: int = 300) -> None:
+    async with clinic.store.begin(clinic.actor("pharmacist")) as tx:
+        stock.receive(tx, [stock.Lot(PLACE, drug, lot, date.today() + timedelta(days=days), Decimal(quantity))])
+
+
+async def prescribe(clinic: Clinic, *lines: RxLine) -> tuple[str, list[str], str]:
+    """(code, ids of the lines, Encounter id) of a new prescription."""
+    visit = await clinic.visit(await clinic.patient())
+
+    async def work(tx: Any) -> list[Any]:
+        return await prescriptions.write(tx, visit, lines or [PARA], reasons={})
+
+    stored = await clinic.store.run(clinic.actor("doctor"), work)
+    code = resources.of(stored[0])["groupIdentifier"]["value"]
+    return code, [one.id for one in stored], visit
+
+
+async def give(clinic: Clinic, request_id: str, quantity: int, drug_code: str = "") -> Any:
+    async def work(tx: Any) -> Any:
+        return await dispensing.give(tx, request_id, Decimal(quantity), place_id=PLACE, drug_code=drug_code)
+
+    return await clinic.store.run(clinic.actor("pharmacist"), work)
+
+
+async def charge_of(clinic: Clinic, request_id: str) -> dict[str, Any]:
+    async with clinic.store.begin(clinic.actor("pharmacist")) as tx:
+        return await resources.read(tx, "ChargeItem", charges.charge_id(f"MedicationRequest/{request_id}"))
+
+
+async def test_a_line_is_given_out_with_its_lot_and_its_charge_becomes_final(clinic: Clinic) -> None:
+    await receive(clinic, "PARA500", 100)
+    code, [line], _ = await prescribe(clinic)
+    assert (await charge_of(clinic, line))["status"] == "planned"
+    [given] = await give(clinic, line, 10)
+    dispense = resources.of(given)
+    assert dispense["contained"][0]["batch"]["lotNumber"] == "L1" and dispense["status"] == "completed"
+    charge = await charge_of(clinic, line)
+    assert charge["status"] == "billable" and charge["quantity"]["value"] == 10
+    async with clinic.store.begin(clinic.actor("pharmacist")) as tx:
+        found = await dispensing.read(tx, code.upper())
+        assert found.state("bhyt") == "done"
+        assert (await stock.available(tx, ["PARA500"], place_id=PLACE))["PARA500"] == 90
+
+
+async def test_a_second_dispense_of_the_same_line_is_refused(clinic: Clinic) -> None:
+    await receive(clinic, "PARA500", 100)
+    _, [line], _ = await prescribe(clinic)
+    await give(clinic, line, 10)
+    with pytest.raises(errors.Conflict, match="đã được cấp đủ"):
+        await give(clinic, line, 1)
+
+
+async def test_of_a_hundred_who_give_the_same_line_exactly_one_does(clinic: Clinic) -> None:
+    await receive(clinic, "PARA500", 1000)
+    _, [line], _ = await prescribe(clinic)
+    outcomes = await asyncio.gather(*(give(clinic, line, 10) for _ in range(100)), return_exceptions=True)
+    assert sum(isinstance(one, list) for one in outcomes) == 1
+    assert {type(one) for one in outcomes if not isinstance(one, list)} <= {errors.Conflict, errors.PreconditionFailed}
+    async with clinic.store.begin(clinic.actor("pharmacist")) as tx:
+        assert (await stock.available(tx, ["PARA500"], place_id=PLACE))["PARA500"] == 990
+
+
+async def test_part_is_given_today_and_the_rest_later(clinic: Clinic) -> None:
+    await receive(clinic, "PARA500", 100)
+    code, [line], _ = await prescribe(clinic)
+    await give(clinic, line, 4)
+    async with clinic.store.begin(clinic.actor("pharmacist")) as tx:
+        assert (await dispensing.read(tx, code)).state("bhyt") == "partly"
+    with pytest.raises(errors.Conflict, match="Chỉ còn 6"):
+        await give(clinic, line, 7)
+    await give(clinic, line, 6)
+    assert (await charge_of(clinic, line))["quantity"]["value"] == 10
+
+
+async def test_signing_is_refused_when_the_shelf_is_short_and_says_what_is_left(clinic: Clinic) -> None:
+    await receive(clinic, "PARA500", 9)
+    with pytest.raises(errors.Conflict, match="Kho chỉ còn 9"):
+        await prescribe(clinic)
+
+
+async def test_what_is_taken_back_returns_to_its_lot_and_leaves_the_charge(clinic: Clinic) -> None:
+    await receive(clinic, "PARA500", 100)
+    _, [line], _ = await prescribe(clinic)
+    [given] = await give(clinic, line, 10)
+
+    async def back(quantity: int, reason: str = "người bệnh dị ứng") -> Any:
+        async def work(tx: Any) -> Any:
+            return await dispensing.take_back(tx, given.id, Decimal(quantity), reason)
+
+        return await clinic.store.run(clinic.actor("pharmacist"), work)
+
+    with pytest.raises(errors.Invalid):
+        await back(3, "")
+    with pytest.raises(errors.Conflict):
+        await back(11)
+    await back(3)
+    assert (await charge_of(clinic, line))["quantity"]["value"] == 7
+    await back(7)
+    assert (await charge_of(clinic, line))["status"] == "not-billable"
+    async with clinic.store.begin(clinic.actor("pharmacist")) as tx:
+        assert (await stock.available(tx, ["PARA500"], place_id=PLACE))["PARA500"] == 100
+
+
+async def test_what_nobody_fetched_goes_back_to_stock_and_is_not_charged(clinic: Clinic) -> None:
+    await receive(clinic, "PARA500", 10)
+    _, [line], _ = await prescribe(clinic)
+
+    async def close(tx: Any) -> list[str]:
+        return await dispensing.release_unfetched(tx, PLACE, tx.now + timedelta(seconds=1))
+
+    assert await clinic.store.run(clinic.actor("pharmacist"), close) == [f"MedicationRequest/{line}"]
+    assert (await charge_of(clinic, line))["status"] == "not-billable"
+    await give(clinic, line, 10)  # they came the next morning
+    assert (await charge_of(clinic, line))["quantity"]["value"] == 10
+
+
+async def test_a_prescription_is_fetched_within_five_days_and_not_later(clinic: Clinic) -> None:
+    await receive(clinic, "PARA500", 100)
+    _, [line], _ = await prescribe(clinic)
+    then = clinic.store.now()
+    clinic.store.now = lambda: then + timedelta(days=5, minutes=1)
+    with pytest.raises(errors.Conflict, match="quá 5 ngày"):
+        await give(clinic, line, 10)
+    clinic.store.now = lambda: then + timedelta(days=4, hours=23)
+    await give(clinic, line, 10)
+
+
+async def test_a_substitute_has_the_same_ingredient_and_strength(clinic: Clinic) -> None:
+    await receive(clinic, "PARA500", 100)
+    await receive(clinic, "PARA500S", 100)
+    await receive(clinic, "PARA650", 100)
+    _, [line], _ = await prescribe(clinic)
+    with pytest.raises(errors.Conflict, match="cùng hoạt chất"):
+        await give(clinic, line, 10, "PARA650")
+    [given] = await give(clinic, line, 10, "PARA500S")
+    assert resources.of(given)["substitution"] == {"wasSubstituted": True}
+
+
+async def test_a_substitute_without_the_doctors_consent_is_refused(clinic: Clinic) -> None:
+    await receive(clinic, "PARA500", 100)
+    await receive(clinic, "PARA500S", 100)
+    strict = RxLine(drug_code="PARA500", per_time=Decimal(1), times=2, days=5, payer="bhyt", may_substitute=False)
+    _, [line], _ = await prescribe(clinic, strict)
+    with pytest.raises(errors.Conflict, match="không cho phép thay"):
+        await give(clinic, line, 10, "PARA500S")
+
+
+async def test_an_outside_pharmacy_sells_only_what_the_patient_pays_alone(clinic: Clinic) -> None:
+    await receive(clinic, "PARA500", 100)
+    own = RxLine(drug_code="GLUCOSA", per_time=Decimal(1), times=2, days=3, payer="self")
+    code, lines, visit = await prescribe(clinic, PARA, own)
+    async with clinic.store.begin(clinic.actor("retail")) as tx:
+        found = await dispensing.read(tx, code)
+    [bought] = [one.id for one in found.of("self")]
+    [insured] = [one.id for one in found.of("bhyt")]
+
+    async def sell(request_id: str, quantity: int) -> Any:
+        async def work(tx: Any) -> Any:
+            return await dispensing.sell(tx, request_id, Decimal(quantity))
+
+        return await clinic.store.run(clinic.actor("retail"), work)
+
+    with pytest.raises(errors.Conflict, match="quỹ BHYT"):
+        await sell(insured, 1)
+    await sell(bought, 2)
+    async with clinic.store.begin(clinic.actor("retail")) as tx:
+        assert (await dispensing.read(tx, code)).state("self") == "partly"
+    await sell(bought, 4)
+    with pytest.raises(errors.Conflict, match="đã được cấp đủ"):
+        await sell(bought, 1)
+    with pytest.raises(errors.NotFound):
+        await charge_of(clinic, bought)
+
+
+async def test_two_pharmacies_that_sell_the_same_line_at_once_do_not_sell_it_twice(clinic: Clinic) -> None:
+    own = RxLine(drug_code="GLUCOSA", per_time=Decimal(1), times=2, days=3, payer="self")
+    _, [line], _ = await prescribe(clinic, own)
+
+    async def sell() -> Any:
+        async def work(tx: Any) -> Any:
+            return await dispensing.sell(tx, line, Decimal(6))
+
+        return await clinic.store.run(clinic.actor("retail"), work)
+
+    outcomes = await asyncio.gather(*(sell() for _ in range(10)), return_exceptions=True)
+    assert sum(not isinstance(one, Exception) for one in outcomes) == 1
+    assert {type(one) for one in outcomes if isinstance(one, Exception)} == {errors.Conflict}
