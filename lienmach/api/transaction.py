@@ -8,6 +8,7 @@ every other entry; conditional references are resolved last, when what this bund
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 from dataclasses import replace
 from functools import partial
 
@@ -107,7 +108,7 @@ async def run(
     results: dict[int, bytes] = {}
     problems: list[errors.Issue] = []
     size = 0
-    for step in sorted(found, key=_turn):
+    for step in sorted(found, key=partial(_turn, tx.store.guards)):
         try:
             results[step.index] = await _do(tx, step, base_url, representation)
             size += len(results[step.index])
@@ -129,11 +130,16 @@ async def run(
     return [results[index] for index in range(len(found))]
 
 
-def _turn(step: Step) -> tuple[int, bool, int]:
-    """DELETE, then what is written, then GET; of the writes those last that refer to something by a condition."""
+def _turn(guarded: Container[str], step: Step) -> tuple[int, bool, bool, int]:
+    """DELETE, then what is written, then GET; of the writes those last that refer to something by a condition.
+
+    guarded: types with a rule of a department; they follow all others, so that the rule sees the whole bundle.
+    """
     order = steps.ORDER[step.method]
     is_written = steps.ORDER["DELETE"] < order < steps.ORDER["GET"]
-    return steps.ORDER["POST"] if is_written else order, step.waits, order
+    if not is_written:
+        return order, False, step.waits, order
+    return steps.ORDER["POST"], step.type in guarded, step.waits, order
 
 
 async def _check_references(tx: Transaction, found: list[Step]) -> None:

@@ -32,7 +32,9 @@ _ATTEMPTS_MAX = 40  # of those who collide at least one gets through each time
 Result = TypeVar("Result")
 Premise = Callable[["Transaction", asyncpg.Connection], Awaitable[bool]]
 Guard = Callable[["Transaction", dict[str, Any], Point | None], Awaitable[None]]
-"""A rule of a department about a type: (tx, resource as it will be, version it follows). Raises errors.Failure."""
+"""A rule of a department about a type: (tx, resource as it will be, version it follows). Raises errors.Failure.
+
+A deletion asks with nothing but type and id."""
 
 
 class Store:

@@ -105,6 +105,8 @@ async def delete(
         raise errors.PreconditionFailed(
             f"{resource_type}/{resource_id} is not at version {if_match} but at {current.version_id}; read it again."
         )
+    for guard in tx.store.guards.get(resource_type, ()):
+        await guard(tx, {"resourceType": resource_type, "id": resource_id}, current)
     change = Change(
         type=resource_type,
         type_number=tx.definitions.type_number(resource_type),
