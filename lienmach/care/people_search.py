@@ -1,6 +1,6 @@
 """What a text typed or scanned at a desk asks for: numbers, phone, dates, initials, words of a name.
 
-Pure: text in, branches for `record/people.py` out. "nva 1958", "ân 1958", "nguyen van", "1234" (the last four),
+Pure: text in, branches for `record/people.py` out. "nva 1958", "NVA1958", "n v a 1958", "ân 1958", "nguyen van", "1234" (the last four),
 "0912 345 678", "GD4 79 …", "01/02/1958", "nguyen an" (first and last word) and the code of a card.
 """
 
@@ -14,12 +14,13 @@ from datetime import date, datetime, timedelta, tzinfo
 from lienmach.record import people
 from lienmach.record.index import private
 from lienmach.standards.fhir import folding
-from lienmach.standards.vietnam import dates_typed, formats, identity, qr, telex
+from lienmach.standards.vietnam import dates_typed, formats, identity, insurance_card, qr, telex
 
 CHARS_MAX = 200
 _INITIALS_MAX = 6
 _WORDS_MAX = 12
 _YEAR = re.compile(r"(?:18|19|20)[0-9]{2}")
+_GLUED = re.compile(r"([^\W\d_]{1,7})((?:18|19|20)[0-9]{2})")  # "NVA1958"
 _DAY = re.compile(r"[0-9]{1,2}[/.\-][0-9]{1,2}[/.\-](?:[0-9]{4}|[0-9]{2})")
 
 Branch = people.Term | people.Words | people.Born
@@ -53,6 +54,10 @@ HINTS = {
         "Bộ gõ tiếng Việt đã làm hỏng mã quét; chỉ còn dùng được số trên thẻ.",
         "An input method has damaged the scan; only the number of the card could be used.",
     ),
+    "scan-torn": (
+        "Mã quét bị đứt đoạn, chỉ còn dùng được số trên thẻ. Hãy quét lại, hoặc đối chiếu với giấy tờ.",
+        "The scan breaks off; only the number of the card could be used. Scan again or compare it with the papers.",
+    ),
     "too-long": ("Nội dung tìm quá dài.", "The text is too long to search for."),
 }
 
@@ -60,7 +65,7 @@ HINTS = {
 def read(text: str, *, today: date, tz: tzinfo) -> PersonQuery:
     """Understand a text; no branches if there is nothing to look for."""
     typed = " ".join(unicodedata.normalize("NFC", text).replace("\ufeff", "").replace("\x00", "").split())
-    if qr.looks_scanned(text):
+    if "|" in text:  # nobody types bars: it is a scan, whole or torn
         return _read_scan(text)
     if len(typed) > CHARS_MAX:
         return PersonQuery(hint="too-long")
@@ -95,8 +100,16 @@ def _read_scan(text: str) -> PersonQuery:
     try:
         scanned = qr.parse(text)
     except ValueError:
-        return PersonQuery(hint="scan-unreadable")
+        return _read_torn(text)
     return PersonQuery(of_person(scanned), scanned)
+
+
+def _read_torn(text: str) -> PersonQuery:
+    """A scan that breaks off: the number in front of it finds the person all the same."""
+    first = identity.compact(text.partition("|")[0])
+    if re.fullmatch(r"[0-9]{12}", first) or insurance_card.parse(first):
+        return PersonQuery([people.Term("number", first, "number", 0)], hint="scan-torn")
+    return PersonQuery(hint="scan-unreadable")
 
 
 def _read_typed(typed: str, today: date, tz: tzinfo) -> list[Branch]:
@@ -107,6 +120,10 @@ def _read_typed(typed: str, today: date, tz: tzinfo) -> list[Branch]:
     if not words:
         return _born(day or year, tz)
     branches: list[Branch] = []
+    if " " not in typed and _GLUED.fullmatch(typed):  # it may be the number of a document all the same
+        branches.append(people.Term("number", compacted, "number", 0))
+    if 1 < len(words) <= _INITIALS_MAX and all(len(word) == 1 and word.isalpha() for word in words):
+        words = ["".join(words)]
     if any(char.isdigit() for char in compacted) and not year and not day:
         branches.append(people.Term("number", compacted, "number", 0))
     phrase = folding.fold(" ".join(words[:_WORDS_MAX]))
@@ -143,8 +160,12 @@ def _split(typed: str, today: date) -> tuple[list[str], str, str]:
     """(words of the name, a year or "", a FHIR date or ""), wherever the date stands."""
     words, year, day = [], "", ""
     for piece in typed.split(" "):
+        glued = _GLUED.fullmatch(piece)
         if _YEAR.fullmatch(piece) and not year and not day:
             year = piece
+        elif glued and not year and not day:
+            words.append(glued[1])
+            year = glued[2]
         elif (_DAY.fullmatch(piece) or re.fullmatch(r"[0-9]{8}", piece)) and not day:
             readings = dates_typed.read(piece, today)
             day, year = (readings[0].fhir, "") if readings else ("", year)

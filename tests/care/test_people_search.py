@@ -36,6 +36,11 @@ def asked(text):
         ("An", {("words", "an"), ("initials", "an")}),
         ("nva", {("words", "nva"), ("initials", "nva")}),
         ("nva 1958", {("word-year", "nva|1958"), ("initials-year", "nva|1958")}),
+        ("n v a 1958", {("word-year", "nva|1958"), ("initials-year", "nva|1958")}),
+        ("NVA1958", {("number", "NVA1958"), ("word-year", "nva|1958"), ("initials-year", "nva|1958")}),
+        ("nvâ1958", {("number", "NVÂ1958"), ("word-year", "nva|1958"), ("initials-year", "nva|1958")}),
+        ("abcdefgh1958", {("number", "ABCDEFGH1958"), ("words", "abcdefgh1958")}),
+        ("n v a", {("words", "nva"), ("initials", "nva")}),
         ("1958 an", {("word-year", "an|1958"), ("initials-year", "an|1958")}),
         ("nguyen an 1958", {("word-year", "nguyen|1958", "an|1958")}),
         ("079200000001", {("number", "079200000001")}),
@@ -98,3 +103,10 @@ def test_a_text_beyond_the_limit_asks_for_nothing():
 )
 def test_any_text_is_understood_or_ignored(text):
     read(text)
+
+
+def test_a_torn_scan_is_said_and_its_number_is_used():
+    torn = read("079200000001|0123")
+    assert torn.hint == "scan-torn" and torn.scanned is None
+    assert asked("079200000001|0123") == {("number", "079200000001")}
+    assert read("0792|Ng").hint == "scan-unreadable" and read("0792|Ng").branches == []

@@ -1,11 +1,13 @@
 """Pages of the noun "new patient": register by scan or by hand, with live warnings about who it might be already.
 
 A warning never blocks. Beside somebody similar a person is registered with a reason, which stays in the record.
+Who came from the arrivals page (`next` is arrival) goes back there as soon as the person is stored.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -19,8 +21,8 @@ from lienmach.care import patients, person_draft
 from lienmach.care.person_draft import PersonDraft
 from lienmach.departments.registration import patients as people_pages
 from lienmach.record.transaction import Transaction
-from lienmach.standards.vietnam import ethnic_groups, places, qr, telex
-from lienmach.web import forms, rendering, shell
+from lienmach.standards.vietnam import ethnic_groups, names, places, qr, telex
+from lienmach.web import formats, forms, rendering, shell
 from lienmach.web.pages import page
 
 _TEXTS = (
@@ -45,46 +47,90 @@ _REASONS = {
     "same-phone": "Trùng điện thoại",
 }
 _LENGTH_MAX = 500
+_NAME_CHARACTERS_MAX = 200
+_NAME_LONG = "Họ tên dài quá 200 ký tự. Hãy xem lại: có thể thông tin khác đã bị dán vào ô này."
+_BIRTH_AHEAD = "Ngày sinh ở tương lai. Hãy xem lại năm sinh trên thẻ."
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+
+
+@dataclass(frozen=True)
+class Onward:
+    """Where to go when the person is stored. to: "" the record, "arrival" the arrival form. booking: an Appointment's id."""
+
+    to: str = ""
+    booking: str = ""
+
+    @classmethod
+    def read(cls, values: Any) -> Onward:
+        """From a form or a query; anything strange is left out."""
+        booking = str(values.get("booking", ""))
+        to = "arrival" if values.get("next") == "arrival" else ""
+        return cls(to, booking if to and _ID.fullmatch(booking) else "")
+
+    def url(self, patient_id: str) -> str:
+        """The page of this person to go to."""
+        if self.to != "arrival":
+            return f"/registration/patients/{patient_id}"
+        return f"/registration/arrivals/{patient_id}" + (f"?booking={self.booking}" if self.booking else "")
 
 
 @page("patients.register")
 async def new(request: Request, actor: Actor) -> Response:
     """GET /registration/patients/new — the empty form."""
-    return _form(request, PersonDraft())
+    return _form(request, PersonDraft(), onward=Onward.read(request.query_params))
 
 
 @page("patients.register")
 async def create(request: Request, actor: Actor) -> Response:
     """POST /registration/patients/new — `step` scan or draft fills the form, save stores the person."""
     form = await request.form()
-    step = str(form.get("step", "save"))
+    step, onward = str(form.get("step", "save")), Onward.read(form)
     if step == "scan":
         draft, hint = _of_scan(str(form.get("scan", "")), str(form.get("raw", "")))
-        return _form(request, draft, hint=hint)
-    draft = _draft(form)
-    born = forms.read_date(str(form.get("birth", "")), request.app.state.store.now())
+        return _form(request, draft, hint=hint, onward=onward)
+    typed = str(form.get("birth", ""))[:_LENGTH_MAX]
+    draft = replace(_draft(form), birth=typed)
     if step == "draft":
-        return _form(request, replace(draft, birth=str(form.get("birth", ""))))
-    draft = replace(draft, birth=born.fhir)
-    faults = {"birth": born.fault} if born.fault else {}
-    for remark in person_draft.missing(draft):
-        faults[remark.code.partition("-")[0]] = remark.vi if shell.language_of(request) == "vi" else remark.en
+        return _form(request, draft, onward=onward)
+    born = forms.read_date(typed, request.app.state.store.now())
+    faults = _faults(request, draft, born)
     reason = str(form.get("reason", "")).strip()[:_LENGTH_MAX]
     if faults:
-        return _form(request, draft, status=422, faults=faults, born=born, reason=reason)
-    return await _save(request, actor, draft, reason, born)
+        return _form(request, draft, status=422, faults=faults, born=born, reason=reason, onward=onward)
+    return await _save(request, actor, replace(draft, birth=born.fhir), reason, born, onward)
+
+
+def _faults(request: Request, draft: PersonDraft, born: forms.ReadDate) -> dict[str, str]:
+    """Field -> what must be mended before the person can be stored, in the order of the form."""
+    found: dict[str, str] = {}
+    for remark in person_draft.missing(draft):
+        found[remark.code.partition("-")[0]] = remark.vi if shell.language_of(request) == "vi" else remark.en
+    if len(draft.name) > _NAME_CHARACTERS_MAX:
+        found["name"] = rendering.text(request, _NAME_LONG)
+    if born.fault:
+        found["birth"] = rendering.text(request, born.fault)
+    elif born.fhir > request.app.state.store.now().astimezone(formats.ZONE).date().isoformat():
+        found["birth"] = rendering.text(request, _BIRTH_AHEAD)
+    return found
 
 
 async def _save(
-    request: Request, actor: Actor, draft: PersonDraft, reason: str, born: forms.ReadDate, *, is_again: bool = False
+    request: Request,
+    actor: Actor,
+    draft: PersonDraft,
+    reason: str,
+    born: forms.ReadDate,
+    onward: Onward,
+    *,
+    is_again: bool = False,
 ) -> Response:
     store = request.app.state.store
     if not reason:
         async with store.begin(actor) as tx:
             tx.access.note("search-type", query="/registration/patients/new/similar")
-            similar = await _similar(tx, draft, request, actor)
+            similar = await _similar(tx, draft, request, actor, onward)
         if similar:
-            return _form(request, draft, status=409, similar=similar, is_reason_asked=True, born=born)
+            return _form(request, draft, status=409, similar=similar, is_reason_asked=True, born=born, onward=onward)
 
     async def register(tx: Transaction) -> str:
         return (await patients.register(tx, draft, reason_override=reason or None)).id
@@ -94,8 +140,8 @@ async def _save(
     except errors.Conflict:  # another desk was faster with the same card: show whom it registered
         if is_again:
             raise
-        return await _save(request, actor, draft, "", born, is_again=True)
-    return RedirectResponse(f"/registration/patients/{patient_id}", 303)
+        return await _save(request, actor, draft, "", born, onward, is_again=True)
+    return RedirectResponse(onward.url(patient_id), 303)
 
 
 @page("patients.register")
@@ -107,7 +153,7 @@ async def similar(request: Request, actor: Actor) -> Response:
     draft = replace(_draft(form), birth=born.fhir)
     async with store.begin(actor) as tx:
         tx.access.note("search-type", query="/registration/patients/new/similar")
-        found = await _similar(tx, draft, request, actor)
+        found = await _similar(tx, draft, request, actor, Onward.read(form))
         return rendering.render(
             request,
             "registration/patient_new.html",
@@ -135,11 +181,14 @@ async def communes(request: Request, actor: Actor) -> Response:
     )
 
 
-async def _similar(tx: Transaction, draft: PersonDraft, request: Request, actor: Actor) -> list[dict[str, Any]]:
+async def _similar(
+    tx: Transaction, draft: PersonDraft, request: Request, actor: Actor, onward: Onward
+) -> list[dict[str, Any]]:
     found = await patients.duplicates(tx, draft)
     return [
         {
             **people_pages.line(tx, one.found, request, actor),
+            **({"url": onward.url(one.found.stored.id)} if onward.to else {}),
             "is_certain": one.certain,
             "reasons": [_REASONS.get(reason, reason) for reason in one.reasons],
         }
@@ -204,6 +253,7 @@ def _form(
     is_reason_asked: bool = False,
     reason: str = "",
     born: forms.ReadDate | None = None,
+    onward: Onward = Onward(),
 ) -> Response:
     commune = places.commune(draft.commune_code)
     return rendering.render(
@@ -219,10 +269,12 @@ def _form(
         remarks=[],
         born=born or forms.ReadDate(draft.birth, "", ""),
         birth=forms.write_date(draft.birth),
+        onward=onward,
+        first_fault=next(iter(faults or {}), ""),
         commune=commune.full_name if commune else "",
         communes=[],
         province_of={},
-        provinces=sorted(places.provinces(places.REFORM_ON), key=lambda one: one.name),
+        provinces=sorted(places.provinces(places.REFORM_ON), key=lambda one: names.alphabet_key(one.name)),
         groups=ethnic_groups.all_groups(),
     )
 

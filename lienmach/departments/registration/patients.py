@@ -33,7 +33,7 @@ _WHY = {
     "initials-year": "Chữ cái đầu và năm sinh",
     "birth-date": "Ngày sinh",
 }
-_EXACT = frozenset({"number", "citizen-number", "insurance-number", "old-number", "phone"})
+EXACT = frozenset({"number", "citizen-number", "insurance-number", "old-number", "phone"})
 LIMIT = 20
 
 
@@ -59,9 +59,8 @@ async def find(request: Request, actor: Actor) -> Response:
     typed, raw = str(form.get("text", "")), str(form.get("raw", ""))
     block = "results" if rendering.is_fragment(request) else ""
     async with request.app.state.store.begin(actor) as tx:
-        result, is_raw = await _find(tx, typed, raw)
-        said = 0 if shell.language_of(request) == "vi" else 1
-        hint = people_search.HINTS[result.hint][said] if result and result.hint in people_search.HINTS else ""
+        result, is_raw = await look_up(tx, typed, raw)
+        hint = hint_of(request, result)
         return rendering.render(
             request,
             "registration/patients.html",
@@ -81,7 +80,7 @@ async def find(request: Request, actor: Actor) -> Response:
         )
 
 
-async def _find(tx: Transaction, typed: str, raw: str) -> tuple[patients.FindResult | None, bool]:
+async def look_up(tx: Transaction, typed: str, raw: str) -> tuple[patients.FindResult | None, bool]:
     """Find by the text; where an input method spoilt a scan, by the raw keys. The bool says that those were used."""
     text = typed.strip() or raw.strip()
     if not text:
@@ -95,6 +94,12 @@ async def _find(tx: Transaction, typed: str, raw: str) -> tuple[patients.FindRes
     return result, False
 
 
+def hint_of(request: Request, result: patients.FindResult | None) -> str:
+    """What a find says about the text itself, in the language of the page; "" for nothing."""
+    said = 0 if shell.language_of(request) == "vi" else 1
+    return people_search.HINTS[result.hint][said] if result and result.hint in people_search.HINTS else ""
+
+
 def line(tx: Transaction, found: patients.Found, request: Request, actor: Actor) -> dict[str, Any]:
     """What a row of the list says of a person."""
     today: date = tx.now.astimezone(tx.tenant.time_zone).date()
@@ -103,7 +108,7 @@ def line(tx: Transaction, found: patients.Found, request: Request, actor: Actor)
     return {
         "url": f"/registration/patients/{found.stored.id}{tail}",
         "known": known,
-        "is_exact": found.why in _EXACT,
+        "is_exact": found.why in EXACT,
         "why": _WHY.get(found.why, ""),
     }
 

@@ -11,13 +11,21 @@ import one_life
 import pytest
 
 from lienmach.base.actor import Actor
+from lienmach.base.settings import Settings
+from lienmach.departments import registration
 from lienmach.record import write
 from lienmach.record.transaction import Store
-from tests.web.client import Browser, add_user
+from tests.web.client import Browser, add_user, build
 
 MakeBrowser = Callable[..., Browser]
 PATIENTS = "/registration/patients"
 HTMX = {"hx-request": "true"}
+
+
+@pytest.fixture
+def app(store: Store, settings: Settings) -> Any:
+    """The pages of this department alone, on an empty record of two tenants."""
+    return build(store, settings, (registration.DEPARTMENT,))
 
 
 async def store_one(store: Store, actor: Actor, resource: dict[str, Any], key: str | None = None) -> str:
@@ -153,6 +161,13 @@ async def test_a_scan_fills_the_form(as_role: Any) -> None:
         f"{PATIENTS}/new", {"step": "scan", "scan": "001190001234||Trần Văn Quét|02031990|Nam|Thôn Mẫu|01012022"}
     )
     assert 'value="Trần Văn Quét"' in desk.page and 'value="02/03/1990"' in desk.page and "001190001234" in desk.page
+
+
+async def test_provinces_stand_in_the_order_of_the_alphabet(as_role: Any) -> None:
+    desk = await as_role("reception")
+    await desk.get(f"{PATIENTS}/new")
+    options = desk.page.split('name="province_code"')[1].split("</select>")[0]
+    assert 0 < options.index("An Giang") < options.index("Cà Mau") < options.index("Đà Nẵng") < options.index("Gia Lai")
 
 
 # -- read ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,211 @@
+"""Pages of the noun "arrival": receive one person — visit, card look-up, queue number — ready for a single Enter.
+
+Everything is proposed (arrival_facts.py); what the desk changes is taken. A second visit on one day is asked about.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from lienmach.base import errors
+from lienmach.base.actor import Actor
+from lienmach.care import booking, catalogues, facility, insurance, queue, resources, visits
+from lienmach.care.booking import Booking
+from lienmach.care.queue import Ticket
+from lienmach.departments.registration import arrival_card, arrival_facts, banners, patient
+from lienmach.identity import roles
+from lienmach.record.transaction import Transaction
+from lienmach.standards.vietnam import names
+from lienmach.web import rendering, shell
+from lienmach.web.pages import page
+
+_REASON_CHARACTERS_MAX = 500
+_AGAIN = "Hôm nay người này đã có một lượt khám đang mở. Chỉ mở thêm khi đúng là khám lần nữa."
+_SLIP_UNKNOWN = "Không có giấy hẹn khám lại với số này. Hãy xem lại số trên giấy, hoặc bỏ trống."
+_SLIP_OTHER = "Giấy hẹn khám lại này là của người khác."
+_FIELDS = ("kind", "reason", "room", "group", "category", "booking", "slip", "card", "again")
+
+
+class SecondVisit(errors.Conflict):
+    """The person has an open visit of today."""
+
+
+@page("visits.arrive")
+async def show(request: Request, actor: Actor) -> Response:
+    """GET /registration/arrivals/{id}?booking= — the form; the card is looked up unless it was today."""
+    patient_id = patient.checked_id(request)
+    store = request.app.state.store
+
+    async def look_up(tx: Transaction) -> None:
+        state = await insurance.state_of(tx, patient_id)
+        checked_on = state.checked_at.astimezone(tx.tenant.time_zone).date() if state.checked_at else None
+        if checked_on != queue.today(tx) and not state.is_asking:
+            await insurance.ask(tx, patient_id, moment="arrival")
+
+    await store.run(actor, look_up)
+    return await _form(request, actor, patient_id, {"booking": request.query_params.get("booking", "")[:64]})
+
+
+@page("visits.arrive")
+async def receive(request: Request, actor: Actor) -> Response:
+    """POST /registration/arrivals/{id} — opens the visit and gives the number; 303 to the slip, 409 and 422 with a sentence."""
+    patient_id = patient.checked_id(request)
+    said = _said(await request.form())
+    if len(said["reason"]) > _REASON_CHARACTERS_MAX:
+        sentence = "Lý do khám dài quá 500 ký tự; hãy viết ngắn lại."
+        return await _form(request, actor, patient_id, said, sentence=sentence, status=422)
+    try:
+        ticket = await request.app.state.store.run(actor, lambda tx: _receive(tx, patient_id, said))
+    except SecondVisit as refusal:
+        return await _form(request, actor, patient_id, said, sentence=refusal.text, is_again=True, status=409)
+    except (errors.Conflict, errors.Unprocessable) as refusal:
+        return await _form(request, actor, patient_id, said, sentence=refusal.text, status=refusal.status)
+    return RedirectResponse(f"/registration/tickets/{ticket.ticket_id}?print=1", 303)
+
+
+async def _receive(tx: Transaction, patient_id: str, said: dict[str, str]) -> Ticket:
+    person = await resources.read(tx, "Patient", patient_id)
+    if not said["again"]:
+        if await arrival_facts.open_today(tx, patient_id):
+            raise SecondVisit(_AGAIN)
+        tx.premises.append(_none_open(patient_id))
+    room = await facility.room(tx, said["room"]) if said["room"] else None
+    if room is None:
+        raise errors.Unprocessable("Hãy chọn phòng khám.")
+    home = await facility.facility(tx, room.organization_id)
+    booked = await _booked(tx, person, said["booking"])
+    slip = await _slip(tx, patient_id, said["slip"] or (booked.slip if booked else ""))
+    if said["card"]:
+        await arrival_card.put(tx, person, arrival_card.read(said["card"]))
+        await insurance.ask(tx, patient_id, moment="arrival")
+    state = await insurance.state_of(tx, patient_id)
+    group, is_emergency, priority = await _group(tx, said["group"])
+    visit = await visits.open_visit(
+        tx,
+        patient_id,
+        room=room,
+        facility=home,
+        kind=said["kind"] or "01",
+        reason=said["reason"],
+        category=said["category"]
+        or insurance.provisional_category(home, state.card, has_appointment_slip=bool(slip), is_emergency=is_emergency),
+        coverage_id=state.card.coverage_id if state.card else "",
+        appointment_id=booked.appointment_id if booked else "",
+        priority_group=group,
+        is_emergency=is_emergency,
+    )
+    if slip:
+        booking.use_slip(tx, slip, visit.id)
+    if booked:
+        await booking.arrive(tx, booked.appointment_id, patient_id=patient_id)
+    return await queue.join(
+        tx, room.id, kind="exam", patient_id=patient_id, encounter_id=visit.id, name=names.shown(person),
+        priority=priority,
+    )  # fmt: skip
+
+
+def _none_open(patient_id: str) -> Any:
+    """The premise that nobody opened a visit meanwhile: two Enters at two desks make one visit and one question."""
+
+    async def still_so(tx: Transaction, connection: asyncpg.Connection) -> bool:
+        tx.on(connection)
+        try:
+            return not await arrival_facts.open_today(tx, patient_id)
+        finally:
+            tx.on(None)
+
+    return still_so
+
+
+async def _booked(tx: Transaction, person: dict[str, Any], appointment_id: str) -> Booking | None:
+    if not appointment_id:
+        return None
+    return await arrival_facts.booked_for(tx, person, appointment_id, name="", phone="")
+
+
+async def _slip(tx: Transaction, patient_id: str, number: str) -> str:
+    """The number of a slip that is this person's; "" without one. Raises errors.Unprocessable for a wrong number."""
+    if not number:
+        return ""
+    found = await booking.find_slip(tx, number)
+    if found is None:
+        raise errors.Unprocessable(_SLIP_UNKNOWN)
+    if found.patient_id != patient_id:
+        raise errors.Unprocessable(_SLIP_OTHER)
+    return found.slip
+
+
+async def _group(tx: Transaction, code: str) -> tuple[str, bool, int]:
+    """(code, is it an emergency, priority in the queue) of a chosen priority group; ("", False, 0) for none."""
+    row = await catalogues.get(tx, "priority-group", code, on=queue.today(tx)) if code else None
+    if row is None:
+        return "", False, 0
+    return row.code, row.code == arrival_facts.EMERGENCY, queue.priority_of(int(row.data.get("rank", 0)))
+
+
+def _said(form: FormData) -> dict[str, str]:
+    return {name: str(form.get(name, "")).strip()[:2000] for name in _FIELDS}
+
+
+async def _form(
+    request: Request,
+    actor: Actor,
+    patient_id: str,
+    said: dict[str, str],
+    *,
+    sentence: str = "",
+    is_again: bool = False,
+    status: int = 200,
+) -> Response:
+    async with request.app.state.store.begin(actor) as tx:
+        tx.access.note("read", what=f"Patient/{patient_id}", query=f"/registration/arrivals/{patient_id}")
+        known = await banners.read(tx, patient_id, shell.language_of(request))
+        person = await resources.read(tx, "Patient", patient_id)
+        booked = await arrival_facts.booked_for(tx, person, said.get("booking", ""), name=known.name, phone=known.phone)
+        proposal = await arrival_facts.propose(tx, person, booked)
+        state = await insurance.state_of(tx, patient_id)
+        categories = await catalogues.all_of(tx, "ma-doituong-kcb", on=queue.today(tx))
+        own = insurance.provisional_category(
+            proposal.home, state.card, has_appointment_slip=bool(booked and booked.slip)
+        )
+        opened = await arrival_facts.open_today(tx, patient_id)
+        return rendering.render(
+            request,
+            "registration/arrival.html",
+            status=status,
+            banner=known,
+            patient_id=patient_id,
+            proposal=proposal,
+            booked=booked,
+            state=state,
+            category=" · ".join([own, *(one.name for one in categories if one.code == own)]),
+            categories=categories,
+            opened=[await _ticket(tx, one) for one in opened],
+            said={
+                **dict.fromkeys(_FIELDS, ""),
+                "kind": "01",
+                "room": proposal.room,
+                "group": proposal.group,
+                **said,
+                "booking": booked.appointment_id if booked else "",
+            },
+            sentence=sentence,
+            is_again=is_again,
+            can_check=roles.may(actor, "insurance.check"),
+        )
+
+
+async def _ticket(tx: Transaction, encounter: dict[str, Any]) -> dict[str, Any]:
+    """An open visit of today with its ticket, for the warning."""
+    found = await queue.ticket_of(tx, encounter["id"], "exam")
+    place = (encounter.get("location") or [{}])[0].get("location", {}).get("display", "")
+    return {"ticket": found, "place": place, "start": encounter.get("period", {}).get("start", "")}
+
+
+ROUTES = (Route("/registration/arrivals/{id}", show), Route("/registration/arrivals/{id}", receive, methods=["POST"]))
