@@ -19,6 +19,8 @@ COMMANDS = (
     ("tenant", "tenant", "add a further tenant to this node"),
     ("user", "user", "add a person with roles"),
     ("demo", "demo", "fill a tenant with invented people, marked as test data"),
+    ("mllp", "mllp", "listen to analysers only (HL7 v2 and ASTM), beside a running database"),
+    ("simulate", "simulate", "stand in for systems outside: insurance, prescription, sms, analyser"),
     ("migrate", "migrate", "bring the database to this version's schema"),
     ("check", "check", "look at settings, disk, database and role, and say what is wrong"),
 )

@@ -50,6 +50,12 @@ class Settings:
     database_shared_mb: int = _set(128, "Shared buffers of the embedded database.", unit="MB", least=16)
     database_connections: int = _set(40, "Connections that the embedded database accepts.", least=10)
     http: str = _set("127.0.0.1:8000", "Address and port of the web door; any but a loopback address is served by TLS.")
+    mllp: str = _set(
+        "127.0.0.1:2575", "Address and port for analysers that speak HL7 v2 over MLLP; empty closes that door."
+    )
+    astm: str = _set(
+        "127.0.0.1:2576", "Address and port for analysers that speak ASTM over TCP; empty closes that door."
+    )
     public_url: str = _set(
         "",
         "Address under which others reach this node, such as https://so-yte.example; unset means that of LIENMACH_HTTP.",
@@ -90,6 +96,18 @@ class Settings:
     disk_reserve_mb: int = _set(
         256, "Space kept in a file, given back on a full disk so that reading and its audit go on.", unit="MB", least=0
     )
+
+    insurance_url: str = _set(
+        "", "Address of the insurer's portal (card look-up, check-in); unset means not connected: messages wait."
+    )
+    insurance_user: str = _set("", "Account of this facility at the insurer's portal.")
+    insurance_password: str = _set("", "Password of that account.")
+    prescription_url: str = _set(
+        "", "Address of the national prescription system; unset means not connected: prescriptions wait."
+    )
+    prescription_facility: str = _set("", "Code of this facility in the national prescription system.")
+    prescription_password: str = _set("", "Password of that code.")
+    sms_url: str = _set("", "Address of the gateway that sends short messages; unset means that none are sent.")
 
     job_lease_seconds: int = _set(300, "A job whose worker is silent this long is given to another.", unit="s", least=5)
     job_poll_ms: int = _set(1000, "How often an idle worker looks for jobs.", unit="ms", least=10)

@@ -30,7 +30,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     if args.settings:
         for one in dataclasses.fields(settings):
             value = getattr(settings, one.name)
-            shown = "(set)" if one.name.endswith("_url") and value else value  # it may hold a password
+            shown = "(set)" if one.name.endswith(("_url", "_password")) and value else value  # it may hold a password
             print(f"LIENMACH_{one.name.upper()}={'' if shown is None else shown}")
     wrong = 0
     for name, fault, words in _findings(settings):

@@ -1,0 +1,31 @@
+"""Channels, states and problems of messages, as people say them (keys of the words)."""
+
+from __future__ import annotations
+
+CHANNELS = {
+    "insurance": "Tra cứu thẻ BHYT",
+    "checkin": "Check-in BHYT",
+    "prescription": "Đơn thuốc quốc gia",
+    "prescription-sale": "Báo bán thuốc theo đơn",
+    "sms": "Tin nhắn",
+}
+STATES = {"waiting": "Đang chờ", "sending": "Đang gửi", "sent": "Đã gửi", "refused": "Bị từ chối", "stopped": "Đã dừng"}
+TONES = {"waiting": "warn", "sending": "blue", "sent": "good", "refused": "bad", "stopped": ""}
+PROBLEMS = {
+    "timeout": "Nơi nhận trả lời quá lâu; sẽ tự gửi lại.",
+    "no-connection": "Không kết nối được nơi nhận; sẽ tự gửi lại.",
+    "server-error": "Nơi nhận đang gặp lỗi; sẽ tự gửi lại.",
+    "wrong-answer": "Nơi nhận trả lời không đúng quy cách; sẽ tự gửi lại.",
+    "too-large": "Câu trả lời quá lớn; sẽ tự gửi lại.",
+    "sign-in": "Nơi nhận không nhận tài khoản của cơ sở: hãy báo người quản trị kiểm tra mật khẩu.",
+    "not-connected": "Cơ sở chưa kết nối nơi nhận này; tin được giữ lại.",
+    "woken": "Nơi nhận đã hoạt động trở lại; đang gửi.",
+    "refused": "Nơi nhận từ chối nội dung: hãy xem câu trả lời, sửa rồi gửi lại.",
+    "not-taken-in": "Câu trả lời đã được giữ nhưng không ghi được vào hồ sơ: hãy báo người quản trị.",
+    "duplicate": "Nơi nhận đã có mã này với nội dung khác: cần lập đơn với mã mới.",
+}
+
+
+def problem_of(word: str) -> str:
+    """The sentence of a problem, "" for none."""
+    return PROBLEMS.get(word, word)
