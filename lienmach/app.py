@@ -21,7 +21,7 @@ import asyncpg
 from lienmach.api import routes
 from lienmach.base import db, disk, health, jobs, metrics
 from lienmach.base.settings import Settings
-from lienmach.departments import registration
+from lienmach.departments import administration, insurance, laboratory, outpatient, pharmacy, registration, signing
 from lienmach.record import reindex
 from lienmach.record.transaction import Store
 from lienmach.standards.fhir import definitions
@@ -29,7 +29,15 @@ from lienmach.web import pages
 from lienmach.web.department import Department
 
 _log = logging.getLogger(__name__)
-DEPARTMENTS: tuple[Department, ...] = (registration.DEPARTMENT,)
+DEPARTMENTS: tuple[Department, ...] = (
+    registration.DEPARTMENT,
+    outpatient.DEPARTMENT,
+    laboratory.DEPARTMENT,
+    pharmacy.DEPARTMENT,
+    insurance.DEPARTMENT,
+    signing.DEPARTMENT,
+    administration.DEPARTMENT,
+)
 _ROOMS = ("base", "record", "identity", "care")
 _HERE = Path(__file__).parent
 Scope = dict[str, Any]

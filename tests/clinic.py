@@ -16,7 +16,7 @@ from lienmach import app as application
 from lienmach.base import db
 from lienmach.base.actor import Actor
 from lienmach.base.settings import Settings
-from lienmach.care import facility, resources
+from lienmach.care import catalogue_set, facility, resources, visits
 from lienmach.care.population import clinic as demo_clinic
 from lienmach.identity import roles
 from lienmach.record import tenants
@@ -79,8 +79,6 @@ class Clinic:
 
     async def visit(self, patient_id: str, *, started: bool = True, **more: Any) -> str:
         """An open visit at the first examination room; returns the id of the Encounter."""
-        from lienmach.care import visits
-
         place = await self.room("exam")
 
         async def arrive(tx: Any) -> str:
@@ -107,8 +105,6 @@ def clinic_template(database: Any) -> Iterator[str]:
 
 
 async def _fill(database: Any, name: str) -> None:
-    from lienmach.care import catalogue_set
-
     owner = await asyncpg.connect(database.url("owner", name))
     await tenants.add(owner, "main", "Trung tâm Y tế thử")
     await tenants.add(owner, "other", "Bệnh viện khác")

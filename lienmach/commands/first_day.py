@@ -11,8 +11,11 @@ from pathlib import Path
 from lienmach.base import db
 from lienmach.base.actor import Actor
 from lienmach.base.settings import Settings
+from lienmach.record.transaction import Store, Transaction
 
 _MARK = "opened"
+ANALYSER = "SIM-1"  # the name that the simulator sends by default
+ANALYSER_CODES = "K NA CL GLU UREA CREA AST ALT CHOL TG HBA1C WBC RBC HGB PLT"  # its codes are our indicators' codes
 PIN_FILE = "demo-pin.txt"  # care/population/opening.py makes it
 _PACKAGE = Path(__file__).parent.parent
 
@@ -33,11 +36,27 @@ async def open_home(settings: Settings, *, is_demo: bool) -> None:
             for tenant in store.tenants:
                 system = Actor(tenant, "system", frozenset(["system"]), "HOPERAT", "lienmach run")
                 await opening.open_home(store, system, is_demo=is_demo and tenant == 1)
+                if is_demo and tenant == 1:
+                    await add_analyser(store, system)
         finally:
             await store.close()
     finally:
         await pool.close()
     mark.write_text(wanted, encoding="utf-8")
+
+
+async def add_analyser(store: Store, actor: Actor) -> None:
+    """The analyser that `lienmach simulate analyser` plays, with its codes; nothing if it is there. Safe to run twice."""
+    from lienmach.departments.laboratory import machines
+
+    async def work(tx: Transaction) -> None:
+        if await machines.of_sender(tx, ANALYSER) is not None:
+            return
+        own = await machines.add(tx, code=ANALYSER, name="Máy xét nghiệm giả lập (mẫu)", dialect="hl7")
+        for code in ANALYSER_CODES.split():
+            await machines.map_code(tx, own, code, code)
+
+    await store.run(actor, work)
 
 
 def _version(is_demo: bool) -> str:

@@ -120,6 +120,9 @@ class Supervisor:
         first = _free_ports(3)
         for offset, name in enumerate(("INSURANCE", "PRESCRIPTION", "SMS")):
             environment[f"LIENMACH_{name}_URL"] = f"http://127.0.0.1:{first + offset}"
+        for name, value in (("INSURANCE_USER", "demo"), ("INSURANCE_PASSWORD", "demo"),
+                            ("PRESCRIPTION_FACILITY", "86991"), ("PRESCRIPTION_PASSWORD", "demo")):  # fmt: skip
+            environment[f"LIENMACH_{name}"] = value
         command = ["simulate", "insurance", "prescription", "sms", "--port", str(first)]
         return [Child("simulators", command, environment)]
 

@@ -16,7 +16,7 @@ import asyncpg
 from lienmach.base.errors import Conflict
 from lienmach.identity import passwords, users
 
-#: login, name on screen, role. The people do not exist; their Practitioner `nv-<login>` is of care/population/clinic.py.
+#: login, name on screen, role. The people do not exist; care/population/clinic.py has their Practitioner `nv-<login>`.
 DEMO = (
     ("tiepdon", "Lễ tân Mẫu Tiếp Đón", "reception"),
     ("bacsi", "BS Mẫu Khám Bệnh", "doctor"),

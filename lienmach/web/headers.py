@@ -26,6 +26,7 @@ _ALWAYS = (
     ("Permissions-Policy", "camera=(self), microphone=(self), geolocation=(), payment=(), usb=()"),
 )
 FORM_BYTES_MAX = 1024 * 1024
+FORM_LIMIT = "lienmach.form_bytes_max"  # in the scope: what a page that takes files has set for those who may open it
 _PACK_BYTES_MIN = 1000
 _PACKED_TYPES = ("text/html", "application/json", "application/fhir+json", "text/plain")
 
@@ -49,8 +50,9 @@ class SecurityHeaders:
             nonlocal received_bytes
             message = await receive()
             received_bytes += len(message.get("body", b""))
-            if received_bytes > FORM_BYTES_MAX:  # forms are read whole, also those of people who are not signed in
-                raise errors.TooLarge(f"a form has at most {FORM_BYTES_MAX} bytes")
+            most = scope.get(FORM_LIMIT, FORM_BYTES_MAX)  # forms are read whole, also those of people not signed in
+            if received_bytes > most:
+                raise errors.TooLarge(f"a form has at most {most} bytes")
             return message
 
         async def send_with_headers(message: Message) -> None:

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlencode
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -31,14 +31,17 @@ from lienmach.identity import roles
 from lienmach.record import failures as record_failures
 from lienmach.web import entry, failures, home, rendering, sessions
 from lienmach.web.department import Department
-from lienmach.web.headers import SecurityHeaders
+from lienmach.web.headers import FORM_LIMIT, SecurityHeaders
 
 _log = logging.getLogger("lienmach.web")
 Page = Callable[[Request, Actor], Awaitable[Response]]
 
 
-def page(right: str) -> Callable[[Page], Callable[[Request], Awaitable[Response]]]:
-    """Open a page to those who are signed in and have this right; a changing request must prove that it was meant."""
+def page(right: str, *, form_bytes_max: int = 0) -> Callable[[Page], Callable[[Request], Awaitable[Response]]]:
+    """Open a page to those who are signed in and have this right; a changing request must prove that it was meant.
+
+    form_bytes_max: how large a form they may send, where the usual limit (web/headers.py) is too small for a file.
+    """
     if right not in roles.RIGHTS:
         raise ValueError(f"no right named {right}")
 
@@ -46,11 +49,13 @@ def page(right: str) -> Callable[[Page], Callable[[Request], Awaitable[Response]
         @functools.wraps(show)
         async def guarded(request: Request) -> Response:
             session = await sessions.require(request)
+            actor = session.actor(sessions.address_of(request))
+            if form_bytes_max and roles.may(actor, right):
+                request.scope[FORM_LIMIT] = form_bytes_max
             if request.method not in ("GET", "HEAD"):
                 await sessions.check_proof(request, session)
             if session.must_change:
                 return RedirectResponse("/password", 303)
-            actor = session.actor(sessions.address_of(request))
             roles.check(actor, right)
             return await show(request, actor)
 
@@ -107,6 +112,7 @@ def build(departments: Sequence[Department], *, store: Any, settings: Any) -> AS
         exception_handlers={
             errors.Failure: _on_failure,
             HTTPException: _on_http,
+            ClientDisconnect: _on_gone,
             500: _on_bug,
             **dict.fromkeys(record_failures.KINDS, _on_database),
         },
@@ -127,6 +133,10 @@ async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     by_status = {404: errors.NotFound, 405: errors.NotAllowed}
     return await _message(request, failures.of(by_status.get(error.status_code, errors.Invalid)()))
+
+
+async def _on_gone(request: Request, error: Exception) -> Response:
+    return Response(status_code=400)  # nobody is there to read it: a newer keystroke took the place of this one
 
 
 async def _on_database(request: Request, error: Exception) -> Response:

@@ -85,7 +85,7 @@ async def test_a_preview_changes_nothing(clinic):
 
 async def test_differences_say_old_and_new(clinic):
     shown = await compare(
-        clinic, "MA_DICH_VU,TEN_DICH_VU,DON_GIA,GIA_TT_BHYT\nXN-GLU,Định lượng glucose máu,26.000,21800\n",
+        clinic, "MA_DICH_VU,TEN_DICH_VU,DON_GIA,GIA_TT_BHYT\nXN-GLU,Định lượng glucose máu,26.000,24000\n",
         today_of(clinic), "price", is_whole=False,
     )  # fmt: skip
     assert [one.differences for one in shown.changed] == [(("don_gia_bv", "24000", "26000"),)]
@@ -97,7 +97,7 @@ async def test_a_price_of_yesterday_stays_when_one_of_today_comes(clinic):
     text = "code,name,don_gia_bv\nservice:XN-GLU,Định lượng glucose máu,26000\n"
     await take(clinic, await compare(clinic, text, today, "price", is_whole=False))
     old, new = [await get(clinic, "service:XN-GLU", day, "price") for day in (today - timedelta(days=1), today)]
-    assert (old.data["don_gia_bv"], new.data["don_gia_bv"], new.data["don_gia_bh"]) == (24000, 26000, 21800)
+    assert (old.data["don_gia_bv"], new.data["don_gia_bv"], new.data["don_gia_bh"]) == (24000, 26000, 24000)
 
 
 @pytest.mark.parametrize(("days", "is_fault"), [(-1, True), (0, False), (1, False)])

@@ -16,7 +16,16 @@ from typing import Any
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.care import booking_slots, catalogue_set, catalogues, resources, signing, signing_certificates, stock
+from lienmach.care import (
+    booking_slots,
+    catalogue_set,
+    catalogues,
+    resources,
+    signing,
+    signing_certificates,
+    signing_keys,
+    stock,
+)
 from lienmach.care.population import clinic
 from lienmach.identity import demo_users, roles
 from lienmach.record.transaction import Store, Transaction
@@ -24,6 +33,9 @@ from lienmach.record.transaction import Store, Transaction
 PIN_FILE = "demo-pin.txt"
 DISPENSARIES = ("p-ct1", "p-tyt2")
 DAYS_AHEAD = 7
+KEYS_BEFORE = timedelta(days=366)
+#: Doctors of the demo clinic whom nobody signs in as; demo visits are signed by them too.
+_DOCTORS_WITHOUT_LOGIN = (("bacsi3", "BS Mẫu Nhi Khoa", "doctor"), ("bacsi4", "BS Mẫu Phụ Sản", "doctor"))
 _SHELF = {"viên": 3000, "gói": 1000, "ống": 500, "lọ": 200, "chai": 200, "tuýp": 150}
 _PLAN = booking_slots.Plan(
     weekdays=(1, 2, 3, 4, 5, 6, 7), hours=((time(7, 30), time(11, 30)), (time(13, 30), time(16, 30))), minutes=15
@@ -102,12 +114,27 @@ async def _schedule(tx: Transaction, login: str, room: str, specialty: tuple[str
 
 
 async def make_keys(store: Store, tenant: int) -> str:
-    """A signing key for each demo login that signs, all under the demo PIN, which is returned."""
+    """A signing key for each demo login that signs, all under the demo PIN, which is returned; and the facilities' own.
+
+    They begin a year ago, so that demo visits of earlier days carry valid signatures. A key that is there stays.
+    """
     pin = demo_pin(store.limits.home)
-    for login, display, role in demo_users.DEMO:
-        if "signing.key" in roles.ROLES[role].rights:
-            actor = Actor(tenant, login, frozenset({role}), "TREAT", display, clinic.practitioner_of(login))
-            await signing.ensure(store, actor, pin)
+    present, began = store.now, store.now() - KEYS_BEFORE
+    store.now = lambda: began
+    try:
+        for login, display, role in (*demo_users.DEMO, *_DOCTORS_WITHOUT_LOGIN):
+            if "signing.key" in roles.ROLES[role].rights and not await signing_keys.of_person(store, tenant, login):
+                actor = Actor(tenant, login, frozenset({role}), "TREAT", display, clinic.practitioner_of(login))
+                await signing.ensure(store, actor, pin)
+        for one in clinic.build():
+            own = one["id"]
+            if one["resourceType"] == "Organization" and not await signing_keys.of_person(
+                store, tenant, signing_keys.FACILITY + own
+            ):
+                who = {"reference": f"Organization/{own}", "display": one["name"]}
+                await signing.facility_signer(store, tenant, who)
+    finally:
+        store.now = present
     return pin
 
 

@@ -44,10 +44,30 @@
     if (next) { event.preventDefault(); next.focus(); }
   }
 
+  // The keys of this screen are read off its own buttons, so the list is never out of date; a page adds others in `keys`.
+  function showKeys() {
+    const dialog = one("#keys"), own = one("#keys-own"), seen = new Set();
+    if (!dialog) return;
+    const rows = one("tbody", own);
+    rows.replaceChildren();
+    document.querySelectorAll("main [data-key], main [data-visit-key], main [data-escape]").forEach((target) => {
+      const key = target.dataset.key || target.dataset.visitKey || "Esc", words = target.cloneNode(true);
+      words.querySelectorAll("kbd, .off").forEach((part) => part.remove());
+      if (seen.has(key) || !target.offsetParent || !words.textContent.trim()) return;
+      seen.add(key);
+      const row = rows.insertRow();
+      row.insertCell().append(Object.assign(document.createElement("kbd"), { textContent: key }));
+      row.insertCell().textContent = words.textContent.trim();
+    });
+    own.hidden = !own.querySelector("tr");
+    dialog.querySelectorAll("[data-everywhere]").forEach((row) => { row.hidden = seen.has(row.dataset.everywhere); });
+    dialog.showModal();
+  }
+
   document.addEventListener("keydown", (event) => {
     const open = one("dialog[open]");
     if (event.key === "F2" || (event.key.toLowerCase() === "k" && event.ctrlKey)) { event.preventDefault(); goFind(); return; }
-    if (event.key === "?" && !isTyping(event.target) && !open) { event.preventDefault(); one("#keys")?.showModal(); return; }
+    if (!open && (event.key === "F1" || (event.key === "?" && !isTyping(event.target)))) { event.preventDefault(); showKeys(); return; }
     if (event.key === "Escape" && !open) {
       const menu = one("details[open].menu");
       if (menu) { menu.open = false; one("summary", menu).focus(); return; }
@@ -61,7 +81,7 @@
       return;
     }
     if (/^F\d+$/.test(event.key)) {
-      const target = one(`[data-key='${event.key}']`);
+      const target = one(`main [data-key='${event.key}']`) || one(`[data-key='${event.key}']`); // the page before the menu
       if (target) { event.preventDefault(); target.click(); }
       return;
     }
@@ -76,7 +96,7 @@
 
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-print]")) window.print();
-    if (event.target.closest("[data-keys]")) one("#keys")?.showModal();
+    if (event.target.closest("[data-keys]")) showKeys();
     if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
     const menu = one("details[open].menu");
     if (menu && !menu.contains(event.target)) menu.open = false;

@@ -169,7 +169,7 @@ async def test_a_substitute_without_the_doctors_consent_is_refused(clinic: Clini
 async def test_an_outside_pharmacy_sells_only_what_the_patient_pays_alone(clinic: Clinic) -> None:
     await receive(clinic, "PARA500", 100)
     own = RxLine(drug_code="GLUCOSA", per_time=Decimal(1), times=2, days=3, payer="self")
-    code, lines, visit = await prescribe(clinic, PARA, own)
+    code, _, _ = await prescribe(clinic, PARA, own)
     async with clinic.store.begin(clinic.actor("retail")) as tx:
         found = await dispensing.read(tx, code)
     [bought] = [one.id for one in found.of("self")]

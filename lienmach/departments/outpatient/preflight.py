@@ -1,0 +1,166 @@
+"""What is missing before a visit can end well: each with a sentence, how bad it is, and where to mend it.
+
+Levels: bad keeps the visit from being signed; warn is asked about later by the insurer or by a colleague; info is only
+told. Rules by their names: ICD-*, TIM-*, ADM-* of the insurer's checks (see docs/reference/catalogues.md for lists).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lienmach.care import allergies, drafts, insurance, orders, prescriptions, resources, visit_facts, vitals
+from lienmach.care.drug_danger import BLOCK, INFORM, Danger, is_reason
+from lienmach.care.resources import Resource
+from lienmach.departments.outpatient.note_drafts import NoteDraft
+from lienmach.record.transaction import Transaction
+
+BAD, WARN, INFO = "bad", "warn", "info"
+_CHILD_MONTHS = 72  # ADM-06: the weight stands on the claim below this age when a drug is prescribed
+_CLOCKS_DIFFER = timedelta(minutes=1)
+_LONG = timedelta(hours=24)  # TIM-16
+
+
+@dataclass(frozen=True)
+class Missing:
+    """text: a key of `web/words`, with its places. link: where to mend it, behind the address of the visit."""
+
+    level: str
+    text: str
+    link: str = ""
+    values: tuple[tuple[str, object], ...] = ()
+
+
+async def of_visit(
+    tx: Transaction,
+    encounter: Resource,
+    note: NoteDraft,
+    diagnoses: Sequence[dict[str, str]],
+    *,
+    has_drugs: bool,
+    dangers: Sequence[Danger] = (),
+    reasons: dict[str, str] | None = None,
+    has_line_faults: bool = False,
+) -> list[Missing]:
+    """Everything that is missing, gravest first."""
+    found = [
+        *_of_note(encounter, note, diagnoses),
+        *_of_prescription(dangers, reasons or {}, has_line_faults),
+        *await _of_person(tx, encounter, has_drugs=has_drugs),
+        *await _of_orders(tx, encounter),
+        *await _of_card(tx, encounter),
+        *_of_times(tx, encounter),
+        *await _of_order_times(tx, encounter),
+    ]
+    return sorted(found, key=lambda one: (BAD, WARN, INFO).index(one.level))
+
+
+def _of_note(encounter: Resource, note: NoteDraft, diagnoses: Sequence[dict[str, str]]) -> list[Missing]:
+    found = []
+    if encounter.get("status") == "arrived":
+        found.append(Missing(BAD, "Chưa bắt đầu khám.", ""))
+    if not note.main:
+        found.append(Missing(BAD, "Chưa có bệnh chính (mã ICD-10).", "#icd"))
+    found += [Missing(BAD, one["fault"], "#icd") for one in diagnoses if one["fault"]]
+    if not any(note.texts[name].strip() for name in ("history", "examination")):
+        found.append(Missing(BAD, "Phiếu khám chưa có bệnh sử hoặc khám lâm sàng.", "#history"))
+    elif not note.texts["reason"].strip():
+        found.append(Missing(WARN, "Chưa ghi lý do khám.", "#reason"))
+    return found
+
+
+def _of_prescription(dangers: Sequence[Danger], reasons: dict[str, str], has_line_faults: bool) -> list[Missing]:
+    found = []
+    if has_line_faults:
+        found.append(Missing(BAD, "Đơn thuốc nháp còn dòng chưa đủ liều, số lần hoặc số ngày.", "/prescription"))
+    for one in dangers:
+        if one.level == BLOCK:
+            found.append(Missing(BAD, "Đơn thuốc: {text}", "/prescription", (("text", one.text),)))
+        elif one.level != INFORM and not is_reason(reasons.get(one.key, "")):
+            found.append(Missing(BAD, "Đơn thuốc cần lý do: {text}", "/prescription", (("text", one.text),)))
+    return found
+
+
+async def _of_person(tx: Transaction, encounter: Resource, *, has_drugs: bool) -> list[Missing]:
+    patient_id = visit_facts.patient_of(encounter)
+    found = []
+    if not await allergies.of_patient(tx, patient_id):
+        found.append(Missing(WARN, "Dị ứng: chưa hỏi.", "#allergies"))
+    readings = await vitals.latest(tx, patient_id)
+    own = {name for name, one in readings.items() if one.encounter_id == encounter["id"]}
+    patient = await resources.read(tx, "Patient", patient_id)
+    months = vitals.age_months(str(patient.get("birthDate", "")), tx.now.astimezone(tx.tenant.time_zone).date())
+    if has_drugs and months is not None and months < _CHILD_MONTHS and "weight" not in own:
+        found.append(Missing(BAD, "Trẻ dưới 72 tháng có thuốc phải có cân nặng của lần khám này (ADM-06).", "#vitals"))
+    elif not own:
+        found.append(Missing(WARN, "Chưa đo sinh hiệu lần này.", "#vitals"))
+    elif "weight" not in own:
+        found.append(Missing(INFO, "Chưa cân lần này; giám định có thể hỏi (ADM-07).", "#vitals"))
+    return found
+
+
+async def _of_orders(tx: Transaction, encounter: Resource) -> list[Missing]:
+    waiting: dict[str, int] = {}
+    for one in await orders.of_visit(tx, encounter["id"]):
+        if one.get("status") == "active":
+            waiting[orders.kind_of(one)] = waiting.get(orders.kind_of(one), 0) + 1
+    found = []
+    others = sum(count for kind, count in waiting.items() if kind in ("imaging", "functional", "procedure"))
+    if others:
+        text = "Còn {count} chỉ định chưa có kết quả; kết quả phải có trước khi kết thúc khám (TIM-08)."
+        found.append(Missing(WARN, text, "/orders", (("count", others),)))
+    if waiting.get("lab"):
+        text = "Còn {count} xét nghiệm chờ kết quả; được phép, kết quả sẽ bổ sung sau (TIM-09)."
+        found.append(Missing(INFO, text, "/orders", (("count", waiting["lab"]),)))
+    kept = await drafts.find(tx, "orders", encounter["id"])
+    if kept and kept.data.get("lines"):
+        text = "Còn {count} chỉ định đã soạn mà chưa đặt."
+        found.append(Missing(WARN, text, "/orders", (("count", len(kept.data["lines"])),)))
+    return found
+
+
+async def _of_order_times(tx: Transaction, encounter: Resource) -> list[Missing]:
+    """TIM-03, TIM-15: what was ordered lies inside the visit, and nothing is later than the clock."""
+    begun, own = visit_facts.begun_at(encounter), encounter["id"]
+    placed = [
+        (one, "/orders") for one in await orders.of_visit(tx, own) if one.get("status") in ("active", "completed")
+    ]
+    placed += [(one, "/prescription") for one in await prescriptions.of_visit(tx, own)]
+    found = []
+    for one, link in placed:
+        at = _at(one.get("authoredOn"))
+        name = str((one.get("code") or one.get("medicationCodeableConcept") or {}).get("text", ""))
+        if at is not None and begun is not None and at < begun:
+            found.append(Missing(BAD, "{name}: giờ chỉ định trước giờ vào khám (TIM-03).", link, (("name", name),)))
+        elif at is not None and at > tx.now + _CLOCKS_DIFFER:
+            found.append(Missing(BAD, "{name}: giờ chỉ định ở tương lai (TIM-15).", link, (("name", name),)))
+    return found
+
+
+def _at(text: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
+async def _of_card(tx: Transaction, encounter: Resource) -> list[Missing]:
+    if visit_facts.category_of(encounter) in ("", "9"):
+        return []
+    state = await insurance.state_of(tx, visit_facts.patient_of(encounter))
+    if state.is_verified:
+        return []
+    return [Missing(WARN, "Thẻ BHYT chưa xác minh; quầy bảo hiểm sẽ tra lại (CRD-05).", "")]
+
+
+def _of_times(tx: Transaction, encounter: Resource) -> list[Missing]:
+    begun = visit_facts.begun_at(encounter)
+    if begun is None or visit_facts.kind_of(encounter) in visit_facts.ENDS_WITH_DRUGS:
+        return []
+    if tx.now.replace(second=0, microsecond=0) <= begun.replace(second=0, microsecond=0):
+        return [Missing(WARN, "Lượt khám chưa tròn một phút; giám định từ chối lượt khám không có thời gian (TIM-01).")]
+    if tx.now - begun > _LONG:
+        return [Missing(WARN, "Lượt khám kéo dài hơn 24 giờ; giám định sẽ hỏi (TIM-16).")]
+    return []
