@@ -3,6 +3,7 @@
     python -m lienmach.bench            small ladder: searches from 1,000 to 16,000 patients
     python -m lienmach.bench --full     up to 64,000 patients (1.28 million resources)
     python -m lienmach.bench --quick    no growth, short runs: a first look
+    python -m lienmach.bench --day      only the day at the clinic: 100,000 visits, then thirty people at work
 
 Starts a node of its own on a scratch home and drives it from this process. CPU is that of the node's whole process
 tree (web, jobs, PostgreSQL with its backends), read from /proc before and after; wall times on a shared machine are
@@ -19,7 +20,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lienmach.bench import data, processes, workloads
+from lienmach.bench import data, day, processes, workloads
 from lienmach.bench.client import Driven, drive
 from lienmach.bench.node import Failed, Node
 from lienmach.bench.report import Report
@@ -48,19 +49,28 @@ def main() -> int:
     parser.add_argument(
         "--results", type=Path, default=Path("bench-results"), help="folder or .json file (bench-results)"
     )
+    day.add_arguments(parser)
     args = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="lm-bench-"))
-    node = Node(args.home or scratch / "home", {})
     report = Report()
+    nodes: list[Node] = []
     try:
-        _bench(node, report, args, scratch)
+        if not args.day:
+            nodes.append(Node(args.home or scratch / "home", {}))
+            _bench(nodes[-1], report, args, scratch)
+            nodes[-1].stop()
+        if args.day or not (args.quick or args.only):
+            home = args.home if args.home and args.day else scratch / "day"
+            nodes.append(day.new_node(home))
+            day.measure(nodes[-1], report, args, scratch)
     except Failed as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 1
     finally:
-        node.stop()
-        if args.home is None:
-            _forget(node)
+        for node in nodes:
+            node.stop()
+            if args.home is None or node.home != args.home:
+                _forget(node)
         shutil.rmtree(scratch, ignore_errors=True)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     report.save(args.results if args.results.suffix == ".json" else args.results / f"{stamp}.json")

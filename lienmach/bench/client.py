@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """status and body of one answer, as sent."""
+    """status, body and head (status line and headers) of one answer, as sent."""
 
     status: int
     body: bytes
+    head: bytes = field(default=b"", compare=False, repr=False)
 
 
 class Broken(Exception):
@@ -68,9 +69,13 @@ class Connection(asyncio.Protocol):
             body = _unchunk(self._buffer[end + 4 :])
         else:
             body = b""
-        status = int(self._buffer[9:12])
+        status, head = int(self._buffer[9:12]), self._buffer[:end]
         self._buffer = b""
-        self._wanted.set_result(Answer(status, body))
+        self._wanted.set_result(Answer(status, body, head))
+
+    @property
+    def is_closed(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
 
     def close(self) -> None:
         if self._transport is not None:

@@ -23,10 +23,11 @@ class Failed(Exception):
 
 
 class Node:
-    """One node. home: its scratch folder. options: further settings, LIENMACH_… names."""
+    """One node. home: its scratch folder. options: further settings, LIENMACH_… names. is_demo: with clinic and logins."""
 
-    def __init__(self, home: Path, options: dict[str, str]) -> None:
+    def __init__(self, home: Path, options: dict[str, str], *, is_demo: bool = False) -> None:
         self.home = home
+        self.is_demo = is_demo
         self.host = "127.0.0.1"
         self.port = _free_port()
         self.log = home.parent / f"{home.name}.log"
@@ -45,11 +46,11 @@ class Node:
         return self.process.pid
 
     def start(self) -> float:
-        """Start it empty and return the seconds until it was ready."""
+        """Start it, empty or as a demo, and return the seconds until it was ready."""
         begun = time.monotonic()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "lienmach", "run", "--empty"],
+                [sys.executable, "-m", "lienmach", "run", *([] if self.is_demo else ["--empty"])],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -44,6 +44,11 @@ def wait_idle(root: int, *, share: float = 0.05, seconds_max: float = 60.0) -> b
     return False
 
 
+def pids(root: int) -> list[int]:
+    """The numbers of the processes under `root` and its own."""
+    return list(_tree(root))
+
+
 def _tree(root: int) -> dict[int, list[str]]:
     """pid -> fields of /proc/<pid>/stat after the name, of `root` and its descendants."""
     found: dict[int, list[str]] = {}

@@ -53,6 +53,7 @@ class Report:
             "growth": {},
             "start": {},
             "memory": {},
+            "day": {},
         }
 
     def heading(self, text: str) -> None:
@@ -114,6 +115,40 @@ class Report:
         print(
             f"  {' ' if within is None else '✓' if within else '✗'} {title:34} {value:8.2f} {unit}{shown}", flush=True
         )
+
+    def answer(
+        self,
+        name: str,
+        title: str,
+        *,
+        one: tuple[float, float, float],
+        several: tuple[float, float, float],
+        budget: float,
+        cpu_ms: float,
+        weight: int,
+        weight_max: int,
+        failures: list[str],
+    ) -> None:
+        """One screen: (p50, p95, max) in ms of one browser and of eight; weight in bytes, 0 for a part of a page."""
+        mark = "✓" if one[1] <= budget and not failures else "✗"
+        heavy = "" if not weight else f"   {weight:,} bytes {'✓' if weight <= weight_max else '✗'}"
+        self.figures["day"][name] = {
+            "one_ms": [_number(value) for value in one],
+            "eight_ms": [_number(value) for value in several],
+            "budget_ms": budget,
+            "cpu_ms": _number(cpu_ms),
+            "within": mark == "✓",
+            "weight_bytes": weight or None,
+            "failures": failures[:5],
+            "load": load(),
+        }
+        print(
+            f"  {mark} {title:32} p50 {one[0]:6.1f}  p95 {one[1]:6.1f}  max {one[2]:6.1f} ms   eight at once: "
+            f"p50 {several[0]:6.1f}  p95 {several[1]:6.1f} ms   CPU {cpu_ms:5.1f} ms{heavy}",
+            flush=True,
+        )
+        for text in failures[:3]:
+            print(f"      {len(failures)} failed: {text}", flush=True)
 
     def growth(
         self, patients: int, found: dict[str, tuple[float, float]], first: dict[str, tuple[float, float]]

@@ -55,10 +55,12 @@ def build(
     today: date,
     allergies: list[dict[str, Any]] | None = None,
     weight: dict[str, Any] | None = None,
+    coverages: list[dict[str, Any]] | None = None,
     en: bool = False,
 ) -> Banner:
     """The banner of a Patient. allergies: its AllergyIntolerance resources, None if the role may not see them.
-    weight: the newest body weight Observation. today: in the tenant's zone."""
+    weight: the newest body weight Observation. coverages: its Coverage resources, what the insurer last said of each
+    card in them. today: in the tenant's zone."""
     said = 1 if en else 0
     unknown = ("Chưa rõ", "Unknown")[said]
     birth = _text(patient.get("birthDate"))
@@ -77,7 +79,7 @@ def build(
         birth=formats.write_date(birth) if birth else unknown,
         age=formats.write_age(birth, on, en=en),
         numbers=tuple((label, value) for label, value in numbers),
-        insurance=_insurance(patient, said),
+        insurance=_covered(coverages or [], today, said) or _insurance(patient, said),
         address=_address(patient) or unknown,
         phone=_phone(patient) or unknown,
         allergies=texts,
@@ -102,6 +104,23 @@ def _numbers(patient: dict[str, Any], said: int) -> list[tuple[str, str]]:
         )
         found.append((kind is None, label, value))
     return [(label, value) for _, label, value in sorted(found, key=lambda row: row[0])]
+
+
+def _covered(coverages: list[dict[str, Any]], today: date, said: int) -> str:
+    """The card that ends last, with what the insurer's portal said of it (care/coverages.py writes it), or ""."""
+    found = [one for one in coverages if one.get("status") == "active" and _text(one.get("subscriberId"))]
+    if not found:
+        return ""
+    newest = max(found, key=lambda one: _text(_dict(one.get("period")).get("end")) or "9999")
+    end = _text(_dict(newest.get("period")).get("end"))[:10]
+    number = _text(newest.get("subscriberId"))
+    card = insurance_card.parse(number)
+    shown = f"{card.object_code} {card.level} {card.province_code} {card.social_number}" if card else number
+    if not end:
+        return f"{shown} ({('chưa kiểm tra', 'not verified')[said]})"
+    if end < today.isoformat():
+        return f"{shown} ⚠ {('hết hạn', 'ended')[said]} {formats.write_date(end)}"
+    return f"{shown} ({('đến', 'until')[said]} {formats.write_date(end)})"
 
 
 def _insurance(patient: dict[str, Any], said: int) -> str:

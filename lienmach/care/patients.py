@@ -108,7 +108,15 @@ async def read_banner(tx: Transaction, patient_id: str, *, en: bool = False) -> 
     patient = _resource(await read.read(tx, "Patient", patient_id))
     allergies = await _about(tx, "AllergyIntolerance", patient_id, [("_count", "50")])
     weights = await _about(tx, "Observation", patient_id, [("code", WEIGHT), ("_count", "1")])
-    return banner.build(patient, today=_today(tx), allergies=allergies, weight=weights[0] if weights else None, en=en)
+    cards = await _about(tx, "Coverage", patient_id, [("_count", "20")])
+    return banner.build(
+        patient,
+        today=_today(tx),
+        allergies=allergies,
+        weight=weights[0] if weights else None,
+        coverages=cards,
+        en=en,
+    )
 
 
 async def _about(tx: Transaction, kind: str, patient_id: str, params: search.Params) -> list[dict[str, Any]] | None:

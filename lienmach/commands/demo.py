@@ -1,4 +1,4 @@
-"""Fill a tenant with invented Vietnamese people, marked as test data; a second run adds nothing."""
+"""Fill a tenant with invented Vietnamese people, or visits of one day, marked as test data; a second run adds nothing."""
 
 from __future__ import annotations
 
@@ -11,19 +11,26 @@ import time
 from lienmach.base import processes
 from lienmach.base.settings import Settings
 from lienmach.care.population import filling
-from lienmach.commands import opened
+from lienmach.commands import demo_visits, opened
 from lienmach.commands.progress import Progress
 
 PEOPLE_MAX = 1_000_000
 SEED_MAX = 999_999
+FIRST_VISITS = 40  # of today, in a new demo home
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="?", choices=("people", "visits"), default="people", help="what is made (people)")
     parser.add_argument("--people", type=int, default=2000, help="how many people there shall be (2000)")
-    parser.add_argument("--seed", type=int, default=1, help="another seed gives other people (1)")
+    parser.add_argument(
+        "--count", type=int, default=FIRST_VISITS, help=f"how many visits there shall be ({FIRST_VISITS})"
+    )
+    parser.add_argument("--day", default="", help="the day of the visits, such as 2026-11-20 (today, up to now)")
+    parser.add_argument("--seed", type=int, default=1, help="another seed gives other people and visits (1)")
     parser.add_argument("--tenant", default="main", help="slug of the tenant (main)")
     parser.add_argument("--background", action="store_true", help="step behind other work on this machine")
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--with-visits", action="store_true", help=argparse.SUPPRESS)
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
@@ -35,7 +42,12 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
         processes.end_with_parent(args.parent)
     if args.background:
         os.nice(10)  # whoever opens the first page goes first
-    return asyncio.run(_fill(settings, args))
+    if args.what == "visits":
+        return demo_visits.run(settings, args)
+    code = asyncio.run(_fill(settings, args))
+    if args.with_visits and code == 0:
+        demo_visits.run(settings, args)  # a visit that failed has been told; it is no reason to fill again
+    return code
 
 
 async def _fill(settings: Settings, args: argparse.Namespace) -> int:

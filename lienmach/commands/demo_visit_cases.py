@@ -42,7 +42,7 @@ _PAIN = ("PARA500", "PARA650")
 
 CASES: tuple[Case, ...] = (
     Case("E11.9", "Tái khám đái tháo đường", _NOI_TIET, 26, (35, 90), others=("I10",), order_set="dtd-tai-kham",
-         is_long=True, finding="Tỉnh, da niêm hồng. Bàn chân không loét, mạch mu chân rõ.",
+         is_long=True, second_exam=("KB-TIM-MACH", "P102"), finding="Tỉnh, da niêm hồng. Bàn chân không loét, mạch mu chân rõ.",
          advice="Ăn nhạt, bớt tinh bột, đi bộ mỗi ngày. Tái khám sau 4 tuần."),
     Case("E11.9", "Mệt, khát nước, tiểu nhiều", _NOI_TIET, 14, (35, 90), others=("E78.5",),
          services=("XN-GLU", "XN-HBA1C", "XN-CREA", "XN-DIEN-GIAI", "XN-LIPID"), drugs=(("METF500",), ("ATOR10",)),
@@ -55,7 +55,7 @@ CASES: tuple[Case, ...] = (
          drugs=(("ATOR10", "ROSU10"),), is_long=True),
     Case("E04.1", "Sờ thấy cục ở cổ", _NOI_TIET, 2, (20, 80), services=("XN-TSH", "CDHA-SA-GIAP"), refers=True,
          finding="Nhân giáp thùy phải khoảng 2 cm, di động theo nhịp nuốt.", advice="Chuyển làm tế bào học."),
-    Case("I10", "Tái khám tăng huyết áp", _NOI, 12, (38, 90), order_set="tha-tai-kham", is_long=True,
+    Case("I10", "Tái khám tăng huyết áp", _NOI, 12, (38, 90), order_set="tha-tai-kham", is_long=True, second_exam=("KB-NOI-TIET", "P101"),
          advice="Ăn nhạt, đo huyết áp mỗi sáng. Tái khám sau 4 tuần."),
     Case("I10", "Đau đầu, huyết áp cao", _STATION, 5, (38, 90), drugs=(("AMLO5",), ("LOSA50",)), is_long=True),
     Case("J00", "Sổ mũi, đau họng", _STATION, 4, drugs=(_PAIN, ("CETI10", "LORA10"))),

@@ -78,7 +78,7 @@ def plan(seed: int, number: int, day: date, *, is_today: bool = False) -> VisitP
     has_card = bool(draft.insurance_number) and random.random() < 0.92
     if not has_card:
         draft = replace(draft, insurance_number="", social_number="")
-    is_critical = random.random() < 0.12
+    is_critical = random.random() < 0.3
     laboratory = random.choices(("released", "ordered", "collected", "measured"), weights=(76, 6, 8, 10))[0]
     return VisitPlan(
         seed=seed,
@@ -93,7 +93,7 @@ def plan(seed: int, number: int, day: date, *, is_today: bool = False) -> VisitP
         allergy=random.choice(_ALLERGIES) if random.random() < 0.12 else ("", ""),
         has_booking=case.rooms != ("TYT1",) and random.random() < 0.3,
         has_card=has_card,
-        has_second_exam=bool(case.second_exam[0]) and random.random() < 0.6,
+        has_second_exam=bool(case.second_exam[0]) and random.random() < 0.7,
         ending=ending,
         laboratory="measured" if ending == "results" else laboratory,
         is_critical=is_critical,

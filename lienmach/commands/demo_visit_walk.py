@@ -77,7 +77,7 @@ async def steps(plan: VisitPlan, day: Day) -> AsyncIterator[float]:
     await _measure(one)
     if plan.ending == "cancelled":
         yield chance.randint(20, 50)
-        await day.run("tiepdon", lambda tx: _leave(tx, one))
+        await day.run(one.doctor, lambda tx: _leave(tx, one))
         day.tally.cancelled += 1
         return
     yield chance.randint(4, 20)

@@ -108,7 +108,7 @@ class Supervisor:
                 return False
             self._raise_the_dead()
         if not self._stop_asked and not self.empty and _has_demo() and not self._demo_mark().exists():
-            self.demo = Child("demo", ["demo", "--background"], environment)
+            self.demo = Child("demo", ["demo", "--background", "--with-visits"], environment)
             self.demo.start()
         return not self._stop_asked
 

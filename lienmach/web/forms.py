@@ -31,6 +31,14 @@ def read_date(text: str, now: datetime) -> ReadDate:
     return ReadDate(readings[0].fhir, readings[0].echo + (f" ({others}?)" if others else ""), "")
 
 
+def read_count(text: str, *, most: int) -> int | None:
+    """A whole number from 0 to `most` as typed; None for anything else, such as "²" or thousands of digits."""
+    text = text.strip()
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(most)):
+        return None
+    return int(text) if int(text) <= most else None
+
+
 def write_date(fhir: str) -> str:
     """A FHIR date as people type it; other text stays as it was typed."""
     return vietnam.write_date(fhir) if fhir[:4].isdigit() and "-" in fhir else fhir

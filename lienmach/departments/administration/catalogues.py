@@ -16,7 +16,7 @@ from lienmach.care.catalogues import Row
 from lienmach.departments.administration.catalogue_titles import MEMBERS, STATES, TITLES
 from lienmach.identity import roles
 from lienmach.record.transaction import Transaction
-from lienmach.web import rendering
+from lienmach.web import forms, rendering
 from lienmach.web.pages import page
 
 _A_PAGE = 50
@@ -53,7 +53,7 @@ async def change(request: Request, actor: Actor) -> Response:
     form = await request.form()
     list_name, step = list_of(request), str(form.get("step", ""))
     store = request.app.state.store
-    chosen = [int(str(one)) for one in form.getlist("row_id") if str(one).isdigit() and len(str(one)) < 16]
+    chosen = [one for text in form.getlist("row_id") if (one := forms.read_count(str(text), most=10**15))]
     fault = ""
     last_on: date | None = None
     if step in ("approve", "retire") and not 0 < len(chosen) <= _CHOSEN_MAX:
@@ -101,8 +101,7 @@ async def _show(request: Request, actor: Actor, tx: Transaction, *, fault: str =
     list_name = list_of(request)
     asked = request.query_params
     text, state = asked.get("q", "").strip()[:200], asked.get("state", "")
-    number = int(asked.get("page", "1")) if asked.get("page", "1").isdigit() and len(asked.get("page", "1")) < 5 else 1
-    number = max(number, 1)
+    number = max(forms.read_count(asked.get("page", "1"), most=9999) or 1, 1)
     states = [state] if state in _ALL else list(_ALL)
     today = catalogues.today(tx)
     if text:

@@ -75,7 +75,7 @@ async def frame(tx: Transaction, request: Request, actor: Actor, encounter: Reso
 
 
 async def banner_values(tx: Transaction, request: Request, encounter: Resource) -> dict[str, Any]:
-    """The banner, under the name by which `visit_orders_frame.html` draws it."""
+    """The banner, under the name by which the pages of one visit draw it."""
     is_english = shell.language_of(request) == "en"
     banner = await patients.read_banner(tx, visit_facts.patient_of(encounter), en=is_english)
     return {"banner": banner, "frame": {"banner": banner, "encounter_id": encounter["id"]}}

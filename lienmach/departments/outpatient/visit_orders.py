@@ -21,7 +21,7 @@ from lienmach.care import catalogues, drafts, order_consents, orders
 from lienmach.care.orders import OrderLine
 from lienmach.departments.outpatient import order_sets, visit_orders_frame, visit_orders_list
 from lienmach.record.transaction import Transaction
-from lienmach.web import rendering
+from lienmach.web import forms, rendering
 from lienmach.web.pages import page
 
 FORM = "orders"
@@ -97,8 +97,9 @@ async def _changed(
 ) -> tuple[list[OrderLine], _Said]:
     """The lines after a step; a code that the catalogue does not have today changes nothing."""
     today = visit_orders_frame.today(tx)
-    if verb == "drop" and argument.isdigit():
-        return [one for index, one in enumerate(lines) if index != int(argument)], _Said()
+    if verb == "drop":
+        dropped = forms.read_count(argument, most=_LINES_MAX)
+        return [one for index, one in enumerate(lines) if index != dropped], _Said()
     if verb == "set":
         chosen = await order_sets.read(tx, argument, on=today)
         if chosen is None:
@@ -285,7 +286,7 @@ def _lines(form: FormData) -> list[OrderLine]:
         found.append(
             OrderLine(
                 str(code)[:60],
-                int(quantity) if quantity.isdigit() and 0 < int(quantity) <= 50 else 1,
+                forms.read_count(quantity, most=50) or 1,
                 note.strip()[:_TEXT_MAX],
                 reason.strip()[:_TEXT_MAX],
             )

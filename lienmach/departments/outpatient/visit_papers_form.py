@@ -60,7 +60,7 @@ def read(kind: str, typed: Texts, facts: PaperFacts, now: datetime) -> Sheetable
             return_date(typed["return_on"], facts.visit_on, now), typed["part"], typed["room_id"], typed["instruction"]
         )
     if kind == "sick-leave":
-        days = int(typed["days"]) if typed["days"].isdigit() and len(typed["days"]) < 4 else None
+        days = forms.read_count(typed["days"], most=999)
         weeks = typed["loss_weeks"]
         return SickLeave(
             from_on=facts.visit_on,
@@ -71,7 +71,7 @@ def read(kind: str, typed: Texts, facts: PaperFacts, now: datetime) -> Sheetable
             mother=typed["mother"],
             treatment=typed["treatment"],
             note=typed["note"],
-            loss_weeks=(int(weeks) if weeks.isdigit() and len(weeks) < 3 else -1) if weeks else None,
+            loss_weeks=(-1 if (read := forms.read_count(weeks, most=99)) is None else read) if weeks else None,
             loss_reason=typed["loss_reason"],
         )
     return VisitSummary(typed["advice"])
@@ -79,8 +79,9 @@ def read(kind: str, typed: Texts, facts: PaperFacts, now: datetime) -> Sheetable
 
 def return_date(text: str, visit_on: date, now: datetime) -> date | None:
     """A day that was typed as a date or as +days from the visit; None if it is neither, or no whole day."""
-    if text.startswith("+") and text[1:].isdigit() and len(text) < 5:
-        return visit_on + timedelta(days=int(text[1:]))
+    later = forms.read_count(text[1:], most=999) if text.startswith("+") else None
+    if later is not None:
+        return visit_on + timedelta(days=later)
     found = forms.read_date(text, now)
     return date.fromisoformat(found.fhir) if len(found.fhir) == 10 else None
 

@@ -34,7 +34,7 @@ from lienmach.departments.outpatient import (
 from lienmach.departments.outpatient.visit_orders_frame import VisitFrame
 from lienmach.departments.outpatient.visit_prescription_form import TypedPrescription
 from lienmach.record.transaction import Transaction
-from lienmach.web import rendering, shell
+from lienmach.web import forms, rendering, shell
 from lienmach.web.pages import page
 
 FORM = "prescription"
@@ -111,8 +111,9 @@ async def _changed(
     tx: Transaction, encounter_id: str, typed: TypedPrescription, verb: str, argument: str
 ) -> tuple[TypedPrescription, Said]:
     today = visit_orders_frame.today(tx)
-    if verb == "drop" and argument.isdigit():
-        return visit_prescription_form.without_line(typed, int(argument)), _NOTHING
+    dropped = forms.read_count(argument, most=999) if verb == "drop" else None
+    if dropped is not None:
+        return visit_prescription_form.without_line(typed, dropped), _NOTHING
     if verb == "clear":
         return TypedPrescription(), _NOTHING
     if verb == "add":

@@ -14,6 +14,7 @@ from typing import Any
 from lienmach.care.catalogues import Row
 from lienmach.care.drug_lines import RxLine
 from lienmach.standards.vietnam import formats
+from lienmach.web import forms
 
 PARTS = ("morning", "noon", "afternoon", "evening")
 LINES_MAX = 30
@@ -132,17 +133,17 @@ def read(typed: TypedLine) -> tuple[RxLine | None, dict[str, str]]:
     times: int | tuple[Decimal, ...] = 0
     if any(one is not None for one in parts):
         times = tuple(one or Decimal(0) for one in parts)
-    elif typed.times.isdigit() and 1 <= int(typed.times) <= 24:
-        times = int(typed.times)
+    elif often := forms.read_count(typed.times, most=24):
+        times = often
     elif "times" not in faults:
         faults["times"] = "Ghi số lần mỗi ngày (1 đến 24), hoặc Sáng, Trưa, Chiều, Tối."
-    days = int(typed.days) if typed.days.isdigit() and 1 <= int(typed.days) <= _DAYS_MAX else 0
+    days = forms.read_count(typed.days, most=_DAYS_MAX) or 0
     if not days:
         faults["days"] = "Ghi số ngày dùng, từ 1 đến 366."
     quantity = _amount(typed.quantity, "quantity", faults) if typed.quantity else None
     if faults or per_time is None:
         return None, faults
-    every = int(typed.every) if typed.every.isdigit() and int(typed.every) > 0 else 1
+    every = forms.read_count(typed.every, most=_DAYS_MAX) or 1
     return (
         RxLine(
             typed.drug_code, per_time, times, days, quantity, instruction=typed.instruction,
@@ -181,8 +182,9 @@ def _amount(text: str, name: str, faults: dict[str, str]) -> Decimal | None:
     """A positive number of dose units; halves may be typed as 1/2."""
     if "/" in text:
         above, _, below = text.partition("/")
-        if above.isdigit() and below.isdigit() and int(below):
-            text = str(Decimal(above) / Decimal(below))
+        parts = [forms.read_count(one, most=9999) for one in (above, below)]
+        if parts[0] is not None and parts[1]:
+            text = str(Decimal(parts[0]) / Decimal(parts[1]))
     try:
         readings = formats.read_number(text)
     except ValueError:

@@ -19,6 +19,7 @@ from lienmach.record.transaction import Transaction
 from lienmach.web import forms, rendering
 from lienmach.web.pages import page
 
+_LOT_FIELDS = ("drug", "lot", "expires", "quantity", "price", "note")
 _NEAR_DAYS = 90  # a lot that ends within a quarter is marked
 _KIND_WORDS = {
     "receipt": "Nhập",
@@ -52,7 +53,8 @@ async def index(request: Request, actor: Actor) -> Response:
 @page("stock.manage")
 async def receive(request: Request, actor: Actor) -> Response:
     """POST /pharmacy/stock — receive a lot: drug code or name, lot, last day, quantity, price."""
-    form = {key: str(value).strip()[:200] for key, value in (await request.form()).items()}
+    sent = await request.form()
+    form = {key: str(sent.get(key, "")).strip()[:200] for key in _LOT_FIELDS}
     try:
         quantity = prescriptions.read_quantity(form.get("quantity", ""))
         last = forms.read_date(form.get("expires", ""), request.app.state.store.now())
@@ -61,7 +63,8 @@ async def receive(request: Request, actor: Actor) -> Response:
         if not form.get("lot"):
             raise errors.Invalid("Hãy nhập số lô in trên hộp.")
         price = form.get("price", "").replace(".", "").replace(",", "")
-        if price and not price.isdigit():
+        price_vnd = forms.read_count(price, most=1_000_000_000) if price else None
+        if price and price_vnd is None:
             raise errors.Invalid("Giá nhập là số đồng, ví dụ 1.200.")
 
         async def work(tx: Transaction) -> str:
@@ -70,14 +73,7 @@ async def receive(request: Request, actor: Actor) -> Response:
             if date.fromisoformat(last.fhir) < today:
                 raise errors.Invalid("Lô này đã hết hạn; không nhập vào kho cấp phát.")
             drug = await _drug(tx, form.get("drug", ""), today)
-            lot = stock.Lot(
-                place.id,
-                drug.code,
-                form["lot"][:40],
-                date.fromisoformat(last.fhir),
-                quantity,
-                int(price) if price else None,
-            )
+            lot = stock.Lot(place.id, drug.code, form["lot"][:40], date.fromisoformat(last.fhir), quantity, price_vnd)
             stock.receive(tx, [lot], note=form.get("note", ""))
             return drug.code
 
@@ -149,7 +145,7 @@ async def _index(
             near=today + timedelta(days=_NEAR_DAYS),
             today=today,
             fault=fault,
-            form=form or {},
+            form=form or dict.fromkeys(_LOT_FIELDS, ""),
         )
 
 

@@ -15,10 +15,11 @@ from lienmach.base.actor import Actor
 from lienmach.care import booking, booking_slots, catalogues, facility, queue, resources
 from lienmach.identity import roles
 from lienmach.record.transaction import Transaction
-from lienmach.web import rendering
+from lienmach.web import forms, rendering
 from lienmach.web.pages import page
 
 _DAYS_MAX = 62
+_YEAR_MAX = 2999  # what is planned for later is a slip of the finger
 _HOURS_BAD = "Giờ khám chưa đúng. Viết như 07:30-11:30 13:30-16:30."
 _PLAN_BAD = "Số phút một lượt từ 5 đến 120, số chỗ cùng giờ từ 1 đến 20, và chọn ít nhất một ngày trong tuần."
 _ROOM_BAD = "Phòng này chưa ghi chuyên khoa nên chưa mở đặt lịch được."
@@ -60,14 +61,14 @@ async def change(request: Request, actor: Actor) -> Response:
 async def _make(request: Request, actor: Actor, form: FormData) -> None:
     """Slots of all schedules for some days, a unit for each schedule and day, so that none waits for all."""
     store = request.app.state.store
-    first, days = _day(str(form.get("from", ""))), str(form.get("days", ""))
-    if first is None or not days.isdigit() or not 1 <= int(days) <= _DAYS_MAX:
+    first, days = _day(str(form.get("from", ""))), forms.read_count(str(form.get("days", "")), most=_DAYS_MAX)
+    if first is None or not days or first.year > _YEAR_MAX:
         raise errors.Unprocessable("Hãy chọn ngày bắt đầu và số ngày từ 1 đến 62.")
     async with store.begin(actor) as tx:
         plans = await booking.schedules(tx)
         today = queue.today(tx)
     for one in plans:
-        for count in range(int(days)):
+        for count in range(days):
             day = first + timedelta(days=count)
             if day >= today:
                 await store.run(actor, lambda tx, one=one, day=day: booking.make_slots(tx, one, day))
@@ -83,17 +84,17 @@ async def _plan(tx: Transaction, form: FormData) -> None:
         hours = tuple((time.fromisoformat(a), time.fromisoformat(b)) for a, b in pairs)
     except ValueError:
         hours = ()
-    if not hours or any(a >= b for a, b in hours):
+    if not hours or any(a.tzinfo or b.tzinfo or a >= b for a, b in hours):
         raise errors.Unprocessable(_HOURS_BAD)
-    minutes, places = str(form.get("minutes", "")), str(form.get("places", ""))
+    minutes = forms.read_count(str(form.get("minutes", "")), most=120)
+    places = forms.read_count(str(form.get("places", "")), most=20)
     weekdays = tuple(sorted(int(str(one)) for one in form.getlist("weekday") if str(one) in set("1234567")))
-    is_right = minutes.isdigit() and 5 <= int(minutes) <= 120 and places.isdigit() and 1 <= int(places) <= 20
-    if not (is_right and weekdays):
+    if not minutes or minutes < 5 or not places or not weekdays:
         raise errors.Unprocessable(_PLAN_BAD)
     row = await catalogues.get(tx, "specialty", room.specialty, on=queue.today(tx))
     reference = {"reference": f"Location/{room.id}", "display": f"{room.code} {room.name}".strip()}
     specialty = (room.specialty, row.name if row else room.specialty)
-    plan = booking.Plan(weekdays, hours, int(minutes), int(places))
+    plan = booking.Plan(weekdays, hours, minutes, places)
     await resources.create(tx, booking.schedule(specialty, room=reference, plan=plan))
 
 

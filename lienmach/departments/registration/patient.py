@@ -20,7 +20,7 @@ from lienmach.identity import roles
 from lienmach.record import life
 from lienmach.record.transaction import Transaction
 from lienmach.standards.fhir import json as fhir_json
-from lienmach.web import formats, rendering, shell
+from lienmach.web import formats, forms, rendering, shell
 from lienmach.web.pages import page
 
 PAGE_COUNT = 40
@@ -83,7 +83,7 @@ def _filter(
     types: tuple[str, ...] = ()
     if asked["kind"]:
         types = tuple(name for name in present if KIND_OF.get(name, "other") == asked["kind"]) or ("Basic",)
-    year = int(asked["year"]) if asked["year"].isdigit() and 1800 < int(asked["year"]) < 2200 else None
+    year = year if (year := forms.read_count(asked["year"], most=2199)) and year > 1800 else None
     wanted = life.Filter(types=types, year=year)
     if asked["facility"]:
         targets = [f"Organization/{asked['facility']}"]

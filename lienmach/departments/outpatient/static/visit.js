@@ -116,8 +116,7 @@
       writes = value;
       chart.classList.toggle("read-only", !value);
       chart.querySelectorAll("form").forEach((form) => { form.inert = !value; });
-      const sign = one("[data-visit-key='F9']");
-      if (sign) sign.disabled = !value;
+      document.querySelectorAll("[form='note-form']").forEach((button) => { button.disabled = !value; });
       const box = one("#other-tab");
       if (box) box.hidden = value;
     };
@@ -137,6 +136,4 @@
     root.querySelectorAll("[data-vanish]").forEach((box) => setTimeout(() => box.remove(), Number(box.dataset.vanish) * 1000));
   }
   vanish(document);
-  const rows = one("#chart-key-rows"), keys = one("#keys table tbody") || one("#keys table");
-  if (rows && keys) keys.append(...rows.content.querySelectorAll("tr"));
 })();
