@@ -225,7 +225,7 @@ async def _sheet(
 ) -> papers_sheets.Sheet:
     doctor = tx.actor.display or tx.actor.user
     if isinstance(said, Referral):
-        return papers_sheets.referral(visit, said, number, doctor, at)
+        return await papers_sheets.referral(tx, visit, said, number, doctor, at)
     if isinstance(said, AppointmentSlip):
         place = await facility.room(tx, said.room_id) if said.room_id else None
         own = papers_data.visit_of(visit)["room"]
@@ -250,7 +250,17 @@ async def _next_number(tx: Transaction, visit: PaperVisit, kind: str) -> tuple[s
     )
     taken = [one for document in newest if (one := _count_of(document, f"{code}/{year}/")) is not None]
     count = max(taken, default=0) + 1
-    return f"{code}/{year}/{LETTERS[kind]}/{count:06}", count
+    while True:
+        number = f"{code}/{year}/{LETTERS[kind]}/{count:06}"
+        # A paper that is dated back stands behind the newest; its number is taken all the same.
+        if await tx.point("DocumentReference", _document_id(number)) is None:
+            return number, count
+        count += 1
+
+
+def _document_id(number: str) -> str:
+    """Follows from the number: of two who draw the same one, the record refuses the second."""
+    return visit_facts.own_id("paper", number)
 
 
 def _count_of(document: Resource, prefix: str) -> int | None:
@@ -278,8 +288,7 @@ def _document(
     identifiers = [{"system": systems.PAPER, "value": number}]
     document: Resource = {
         "resourceType": "DocumentReference",
-        # Follows from the number: of two who draw the same one, the record refuses the second.
-        "id": visit_facts.own_id("paper", number),
+        "id": _document_id(number),
         "masterIdentifier": identifiers[0],
         "identifier": identifiers,
         "status": "current",

@@ -9,12 +9,14 @@ from typing import Any
 
 from lienmach.care import (
     banner,
+    catalogues,
     coverages,
     facility,
     notes,
     resources,
     signing,
     systems,
+    visit_cards,
     visit_diagnoses,
     visit_facts,
     vitals,
@@ -183,6 +185,33 @@ def ethnic_group_of(patient: Resource) -> str:
         if "ethnic" in str(one.get("url", "")) and coding.get("code") in known:
             return known[str(coding["code"])]
     return ""
+
+
+def occupation_of(patient: Resource) -> str:
+    """The occupation where the Patient tells it in an extension, as sent by others too; "" if not."""
+    for one in patient.get("extension", ()):
+        if "occupation" in str(one.get("url", "")).lower():
+            concept = one.get("valueCodeableConcept") or {"coding": [one.get("valueCoding") or {}]}
+            shown = concept.get("text") or (concept.get("coding") or [{}])[0].get("display")
+            return str(shown or one.get("valueString") or "")
+    return ""
+
+
+async def card_until(tx: Transaction, visit: PaperVisit) -> str:
+    """The last day of the card of a visit, or "" without a card or where nobody has said it."""
+    cards = await visit_cards.of_visit(tx, visit.encounter)
+    return day(cards[0].to_on) if cards and cards[0].to_on else ""
+
+
+async def holidays(tx: Transaction) -> frozenset[date]:
+    """The public holidays that the facility's list holds."""
+    found = set()
+    for one in await catalogues.all_of(tx, "public-holiday", on=tx.now.astimezone(tx.tenant.time_zone).date()):
+        try:
+            found.add(date.fromisoformat(one.code))
+        except ValueError:
+            continue
+    return frozenset(found)
 
 
 def day(on: date) -> str:

@@ -62,6 +62,18 @@ async def sheet(tx: Transaction, encounter_id: str, code: str) -> dict[str, Any]
     }
 
 
+async def follow_up(tx: Transaction, encounter_id: str) -> tuple[str, int]:
+    """What the national message repeats of the visit: the advice of its note, and in how many days it is seen again.
+
+    0 days: there is no appointment slip.
+    """
+    visit = await papers_data.read(tx, encounter_id)
+    for one in await papers.of_visit(tx, encounter_id, kind="appointment-slip"):
+        if one.is_current:
+            return visit.note["advice"], max(0, (date.fromisoformat(one.data["return_on"]) - visit.visit_on).days)
+    return visit.note["advice"], 0
+
+
 async def _return_on(tx: Transaction, encounter_id: str) -> str:
     """The day of the appointment slip of the visit, or ""."""
     for one in await papers.of_visit(tx, encounter_id, kind="appointment-slip"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -200,17 +200,17 @@ def leave_days_max(paper: SickLeave, facts: PaperFacts) -> int:
     return most
 
 
-def valid_until(paper: Referral, on: date) -> date:
+def valid_until(paper: Referral, on: date, holidays: Collection[date] = ()) -> date:
     """The last day of a referral that is issued on a day: ten working days, or one year.
 
-    Working days are Monday to Friday; public holidays are moved by yearly decisions and are not counted out here.
+    Working days are Monday to Friday without the holidays (list `public-holiday`: they are moved by yearly decisions).
     """
     if paper.validity == "year":
         return _year_after(on)
     day, left = on, REFERRAL_WORKING_DAYS
     while left:
         day += timedelta(days=1)
-        left -= day.weekday() < 5
+        left -= day.weekday() < 5 and day not in holidays
     return day
 
 

@@ -32,18 +32,20 @@ _WORDS = ("không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tá
 _RESULTS_MAX = 40
 
 
-def referral(visit: PaperVisit, paper: Referral, number: str, doctor: str, at: datetime) -> Sheet:
+async def referral(
+    tx: Transaction, visit: PaperVisit, paper: Referral, number: str, doctor: str, at: datetime
+) -> Sheet:
     """The sheet of a referral; its own number is in the QR."""
-    until = papers_rules.valid_until(paper, at.date())
+    until = papers_rules.valid_until(paper, at.date(), await papers_data.holidays(tx))
     patient = _patient(visit, "referral")
     return {
         **_head(visit, "referral", number, at),
         "patient": {
             **patient,
-            "insurance_until": "",
+            "insurance_until": await papers_data.card_until(tx, visit),
             "nationality": "Việt Nam",
             "ethnic_group": papers_data.ethnic_group_of(visit.patient),
-            "occupation": "",
+            "occupation": papers_data.occupation_of(visit.patient),
         },
         "to": f"{paper.to_name} ({paper.to_code})" if paper.to_code else paper.to_name,
         "from": papers_data.moment(visit.visit_at),

@@ -18,6 +18,7 @@ from lienmach.care.facility import Room
 from lienmach.care.population import clinic, opening
 from lienmach.care.signing import Signer
 from lienmach.commands.demo_visit_plan import DAY_MINUTES
+from lienmach.departments.pharmacy import dispensing
 from lienmach.identity import roles
 from lienmach.record.transaction import Store, Transaction
 
@@ -147,6 +148,17 @@ async def begin(store: Store, actor: Actor, day: date | None) -> Day:
     await _keys(one)
     await _places(one, actor)
     return one
+
+
+async def close(one: Day) -> None:
+    """Closing time of an earlier day: the dispensaries let go what nobody fetched."""
+    one.clock.move(datetime.combine(one.day, CLOSES, one.store.tenants[one.tenant].time_zone))
+
+    async def let_go(tx: Transaction) -> None:
+        for place_id in opening.DISPENSARIES:
+            await dispensing.release_unfetched(tx, place_id, tx.now)
+
+    await one.run("duocsi", let_go)
 
 
 async def _is_missing(store: Store, actor: Actor) -> bool:

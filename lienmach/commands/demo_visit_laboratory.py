@@ -17,6 +17,7 @@ from lienmach.record.transaction import Transaction
 _ANALYSER = {"display": "Máy xét nghiệm (mẫu)"}
 _STATES = ("ordered", "collected", "measured", "released")
 _ABNORMAL_SHARE = 0.2
+_CRITICAL = {"K": "high", "GLU": "high", "PLT": "low", "NA": "low", "HGB": "low"}  # which side is critical in a clinic
 
 
 async def steps(one: Any) -> AsyncIterator[float]:
@@ -62,10 +63,11 @@ async def _panel(tx: Transaction, specimen_id: str) -> Panel:
 
 
 async def _enter(tx: Transaction, specimen_id: str, plan: VisitPlan) -> None:
-    """Values of all tests of a tube. A plan with a critical value puts it on the first test that has such a limit."""
+    """Values of all tests of a tube. A plan with a critical value puts it on one of the tests that are known for it."""
     found = await _panel(tx, specimen_id)
     chance = plan.random(f"values-{found.tests[0].indicator.code if found.tests else ''}")
-    worst = next((test for test in found.tests if test.indicator.code in ("K", "PLT", "GLU", "NA")), None)
+    known = [test for test in found.tests if test.indicator.code in _CRITICAL]
+    worst = chance.choice(known) if known else None
     for test in found.tests:
         text = value_of(test, chance, is_critical=plan.is_critical and test is worst)
         await results.enter(tx, found, test, text, Source(_ANALYSER, f"{text} {test.unit}".strip()))
@@ -78,10 +80,10 @@ def value_of(test: Test, chance: Random, *, is_critical: bool = False) -> str:
         normal = list(data.get("normal") or ())
         return str(normal[0]) if normal else "Âm tính" if data.get("kind") == "code" else "Không thấy bất thường"
     low, high = limits.low, limits.high
-    if is_critical and limits.critical_high is not None:
+    if is_critical and _CRITICAL[test.indicator.code] == "high" and limits.critical_high is not None:
         return _written(limits.critical_high * Decimal("1.06"), data)
     if is_critical and limits.critical_low is not None:
-        return _written(limits.critical_low * Decimal("0.9"), data)
+        return _written(limits.critical_low * Decimal("0.95"), data)
     least = low if low is not None else (high or Decimal(2)) * Decimal("0.4")
     most = high if high is not None else max(least * Decimal("1.6"), least + 1)
     share = Decimal(chance.randint(10, 90)) / 100

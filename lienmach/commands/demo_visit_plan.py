@@ -97,7 +97,7 @@ def plan(seed: int, number: int, day: date, *, is_today: bool = False) -> VisitP
         ending=ending,
         laboratory="measured" if ending == "results" else laboratory,
         is_critical=is_critical,
-        is_acknowledged=random.random() < 0.75,
+        is_acknowledged=not is_today or random.random() < 0.75,
         dispensing=random.choices(("all", "part", "none"), weights=(70, 18, 12))[0],
         papers=_papers(random, case, draft, years) if ending == "finished" else (),
     )

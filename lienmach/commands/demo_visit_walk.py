@@ -118,9 +118,11 @@ async def _is_there(one: Visit) -> bool:
 async def _register(one: Visit) -> None:
     """Find the person, or register them as the desk does; a card that fits somebody else's gets a reason."""
     plan = one.plan
-    if plan.patient_id and await one.day.run("tiepdon", lambda tx: _may_come(tx, plan.patient_id)):
-        one.patient_id = plan.patient_id
-        return
+    if plan.patient_id:
+        may_come = await one.day.run("tiepdon", lambda tx: _may_come(tx, plan.patient_id))
+        if may_come:
+            one.patient_id = plan.patient_id
+            return
     try:
         one.patient_id = await one.day.run("tiepdon", lambda tx: _registered(tx, plan, None))
     except errors.Conflict:

@@ -98,6 +98,8 @@ async def drive(
                 report(done)
         else:
             heapq.heappush(waiting, (max(at, one.clock.at) + minutes * one.minute, number, plan))
+    if one.tally.visits and not one.is_today:
+        await demo_visit_day.close(one)
     return one.tally
 
 

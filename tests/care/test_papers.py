@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from lienmach.base import errors
-from lienmach.care import papers, papers_rules, papers_sheets, resources, signing, systems, visit_diagnoses
+from lienmach.care import (
+    coverages,
+    papers,
+    papers_data,
+    papers_rules,
+    papers_sheets,
+    resources,
+    signing,
+    systems,
+    visit_diagnoses,
+    visit_facts,
+)
 from lienmach.care.papers import PaperFaulty, VisitSummary
 from lienmach.care.papers_rules import AppointmentSlip, PaperFacts, Referral, SickLeave
 from tests.clinic import Clinic
@@ -104,6 +115,37 @@ def test_a_referral_is_valid_for_ten_working_days_or_a_year() -> None:
     assert papers_rules.valid_until(REFERRAL, date(2026, 7, 11)) == date(2026, 7, 24), "from a Saturday"
     assert papers_rules.valid_until(replace(REFERRAL, validity="year"), DAY) == date(2027, 7, 6)
     assert papers_rules.valid_until(replace(REFERRAL, validity="year"), date(2028, 2, 29)) == date(2029, 2, 28)
+
+
+def test_a_public_holiday_is_no_working_day_and_one_on_a_weekend_changes_nothing() -> None:
+    holidays = {date(2026, 7, 8), date(2026, 7, 11)}  # a Wednesday and a Saturday
+    assert papers_rules.valid_until(REFERRAL, DAY, holidays) == date(2026, 7, 21)
+    assert papers_rules.valid_until(REFERRAL, DAY, {date(2026, 7, 21)}) == date(2026, 7, 20), "after the tenth"
+
+
+async def test_a_referral_tells_the_end_of_the_card_the_occupation_and_counts_the_lists_holidays(
+    clinic: Clinic,
+) -> None:
+    work = {
+        "url": "http://example.org/fhir/StructureDefinition/occupation",
+        "valueCodeableConcept": {"text": "Giáo viên"},
+    }
+    patient = await clinic.patient(
+        identifier=[{"system": coverages.CARD, "value": "DN4860000000001"}], extension=[work]
+    )
+    card = coverages.InsuredCard("", "DN4860000000001", "DN", "4", to_on=date(2027, 12, 31))
+    desk = clinic.actor("reception")
+    own = await clinic.store.run(desk, lambda tx: coverages.keep(tx, patient, card))
+    insured = await clinic.visit(patient, category="1.1", coverage_id=own)
+    alone = await clinic.visit(await clinic.patient(), category="9")
+    at = datetime(2026, 8, 28, 9, tzinfo=UTC)  # a Friday; the list has two holidays in the week after
+    async with clinic.store.begin(clinic.actor("doctor")) as tx:
+        visit = await papers_data.read(tx, insured)
+        sheet = await papers_sheets.referral(tx, visit, REFERRAL, "1", "BS", at)
+        other = await papers_sheets.referral(tx, await papers_data.read(tx, alone), REFERRAL, "1", "BS", at)
+    assert (sheet["patient"]["insurance_until"], sheet["patient"]["occupation"]) == ("31/12/2027", "Giáo viên")
+    assert sheet["validity"].endswith("15/09/2026")
+    assert (other["patient"]["insurance_until"], other["patient"]["occupation"]) == ("", "")
 
 
 @pytest.mark.parametrize(("days", "is_fine"), [(0, False), (1, True), (366, True), (367, False)])
@@ -202,6 +244,25 @@ async def test_a_copy_that_was_altered_is_not_printed(clinic: Clinic, visit: str
 async def test_numbers_run_without_gap_also_when_many_are_issued_at_once(clinic: Clinic, visit: str) -> None:
     found = await asyncio.gather(*(issue(clinic, visit, leave_today(clinic)) for _ in range(3)))
     assert sorted(int(one.number[-6:]) for one in found) == [1, 2, 3]
+
+
+async def test_a_number_that_is_taken_behind_the_newest_papers_is_passed_over(clinic: Clinic, visit: str) -> None:
+    today = leave_today(clinic).from_on
+    assert today is not None
+    first = await issue(clinic, visit, leave_today(clinic))
+    document = await ask(clinic, lambda tx: resources.read(tx, "DocumentReference", first.id))
+    early = (today - timedelta(days=1)).isoformat()
+    # The second paper, dated back, is of a facility that the look for the newest does not find.
+    number = first.number[:-6] + "000002"
+    document |= {"id": visit_facts.own_id("paper", number), "date": f"{early}T08:00:00.000Z"}
+    document.pop("custodian")
+    document.pop("meta")
+
+    async def store(tx: Any) -> None:
+        await resources.create(tx, document, resource_id=document["id"])
+
+    await ask(clinic, store)
+    assert (await issue(clinic, visit, leave_today(clinic))).number.endswith("000003")
 
 
 async def test_a_faulty_paper_is_refused_with_a_sentence_a_field_and_leaves_nothing(clinic: Clinic, visit: str) -> None:

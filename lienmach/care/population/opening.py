@@ -78,7 +78,7 @@ async def fill_shelves(store: Store, actor: Actor) -> int:
 def _lots(place: str, drugs: Iterable[catalogues.Row], today: date) -> Iterable[stock.Lot]:
     for row in drugs:
         quantity = _SHELF.get(str(row.data.get("unit", "")), 200)
-        yield stock.Lot(place, row.code, f"MAU{today:%y%m}", today + timedelta(days=540), Decimal(quantity))
+        yield stock.Lot(place, row.code, f"MAU{today:%y%m%d}", today + timedelta(days=540), Decimal(quantity))
 
 
 async def make_times(store: Store, actor: Actor) -> int:
