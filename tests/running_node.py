@@ -17,7 +17,7 @@ from lienmach.base import postgres, postgres_place, processes
 from lienmach.base.settings import Settings
 
 ROOT = Path(postgres.__file__).parents[2]
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0
 
 
 class Node:

@@ -17,7 +17,16 @@ from typing import Any
 import asyncpg
 
 from lienmach.base import clock, errors
-from lienmach.care import booking_entry, booking_slots, booking_waiting, resources, systems
+from lienmach.care import (
+    booking_ahead,
+    booking_entry,
+    booking_limits,
+    booking_slots,
+    booking_waiting,
+    catalogues,
+    resources,
+    systems,
+)
 from lienmach.care.booking_entry import PHONE, Booking
 from lienmach.care.booking_entry import check as check
 from lienmach.care.booking_entry import find as find
@@ -26,7 +35,6 @@ from lienmach.care.booking_slots import Plan as Plan
 from lienmach.care.booking_slots import make_slots as make_slots
 from lienmach.care.booking_slots import schedule as schedule
 from lienmach.care.booking_slots import schedules as schedules
-from lienmach.care.booking_waiting import JOBS as JOBS
 from lienmach.care.booking_waiting import accept as accept
 from lienmach.care.booking_waiting import ask as ask
 from lienmach.care.booking_waiting import waiting_list as waiting_list
@@ -36,6 +44,8 @@ from lienmach.record.transaction import Transaction
 from lienmach.standards.fhir import folding
 from lienmach.standards.vietnam import formats
 
+JOBS = (*booking_waiting.JOBS, *booking_ahead.JOBS)
+SCHEDULE_CHANGED = booking_ahead.CHANGED
 NEXT_SHOWN = 3
 _NEXT_DAYS = 7
 _BOOKINGS_A_PHONE_MAX = 3
@@ -54,7 +64,7 @@ class SlotTaken(errors.Conflict):
 
 
 class TooManyBookings(errors.Conflict):
-    """One phone number already holds as many times ahead as it may."""
+    """One phone number already holds as many times ahead as it may. Of an address: booking_limits.TooManyFromHere."""
 
 
 async def book(tx: Transaction, slot_id: str, *, name: str, phone: str, patient_id: str = "") -> Stored:
@@ -68,6 +78,7 @@ async def book(tx: Transaction, slot_id: str, *, name: str, phone: str, patient_
     specialty = (slot.get("specialty") or own.get("specialty") or [{"text": ""}])[0]
     appointment = booking_entry.new_appointment(tx, name=name, phone=phone, specialty=specialty, status="booked")
     await _check_number(tx, phone)
+    booking_limits.count(tx)
     if patient_id:
         appointment["participant"][0]["actor"]["reference"] = f"Patient/{patient_id}"
     await booking_slots.set_status(tx, slot, "busy")
@@ -170,6 +181,28 @@ async def matching(tx: Transaction, day: date, *, patient_id: str, name: str, ph
             own = 1 if number and number == one.phone else 2
             best, rank = (one, own) if own < rank else (best, rank)
     return best
+
+
+async def slip_days(tx: Transaction, one: Booking) -> tuple[date, date] | None:
+    """First and last day on which a slip may be used: its day with the days of the list `slip-tolerance` around it.
+
+    None for a slip without a day, which may be used on any. Without a row of the list it is good on its own day only.
+    """
+    if one.start_at is None:
+        return None
+    due = one.start_at.astimezone(tx.tenant.time_zone).date()
+    rows = await catalogues.all_of(tx, "slip-tolerance", on=tx.now.astimezone(tx.tenant.time_zone).date())
+    days = rows[0].data if rows else {}
+    before, after = int(days.get("days_before") or 0), int(days.get("days_after") or 0)
+    return due - timedelta(days=before), due + timedelta(days=after)
+
+
+async def may_use_slip(tx: Transaction, one: Booking) -> bool:
+    """Whether the slip behind a booking is good today and has not opened a visit yet."""
+    days, today = await slip_days(tx, one), tx.now.astimezone(tx.tenant.time_zone).date()
+    if not one.slip or (days is not None and not days[0] <= today <= days[1]):
+        return False
+    return not await is_slip_used(tx, one.slip)
 
 
 def use_slip(tx: Transaction, number: str, encounter_id: str) -> None:

@@ -183,6 +183,12 @@ async def free_at(tx: Transaction, schedule_id: str, start: str) -> dict[str, An
     return next((one for one in slots if datetime.fromisoformat(one["start"]) == at), None)
 
 
+async def free_of_day(tx: Transaction, schedule_id: str, day: date) -> list[dict[str, Any]]:
+    """The free Slots of a schedule on a day that have not begun, earliest first."""
+    slots = await _slots(tx, [schedule_id], day, day, ("free",))
+    return [one for one in slots if datetime.fromisoformat(one["start"]) > tx.now]
+
+
 async def set_status(tx: Transaction, slot: dict[str, Any], status: str) -> None:
     """Move a Slot that was read in this unit to free, busy or busy-tentative. Raises Changed if it moved meanwhile."""
     try:

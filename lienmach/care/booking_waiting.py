@@ -12,7 +12,7 @@ from typing import Any
 
 from lienmach.base import clock, errors, jobs
 from lienmach.base.actor import Actor
-from lienmach.care import booking_entry, booking_slots, outbox, resources, systems
+from lienmach.care import booking_entry, booking_limits, booking_slots, outbox, resources, systems
 from lienmach.care.booking_entry import OFFERED_UNTIL, Booking
 from lienmach.record.change import Stored
 from lienmach.record.transaction import Store, Transaction
@@ -27,6 +27,7 @@ async def ask(tx: Transaction, *, specialty: tuple[str, str], day: date, name: s
     zone = tx.tenant.time_zone
     if day < tx.now.astimezone(zone).date():
         raise errors.Invalid("Ngày muốn khám đã qua; hãy chọn hôm nay hoặc một ngày sau.")
+    booking_limits.count(tx)
     appointment = booking_entry.new_appointment(
         tx, name=name, phone=phone, specialty=resources.concept(systems.SPECIALTY, *specialty), status="waitlist"
     )

@@ -1,8 +1,8 @@
 """Where an order is done, and the queue that the patient joins for it.
 
 A laboratory order is done in the laboratory, but the patient goes to the place that takes specimens. Of several rooms
-of a kind those come first whose name shares most words with the service ("X quang", "siêu âm"); of these the one with
-the shortest wait.
+of a kind those come first that the service names by their codes (its member `rooms`); where it names none of the
+facility's, those whose name shares most words with the service ("X quang", "siêu âm"). Of these the shortest wait.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lienmach.standards.vietnam import names
 
 #: Kind of service -> kind of room where it is done, where the catalogue does not say another one.
 _DONE_IN = {"lab": "lab", "imaging": "imaging", "procedure": "procedure", "functional": "imaging", "exam": "exam"}
-_TICKET_KINDS = {"lab": "collection", "imaging": "imaging", "functional": "imaging"}
+_TICKET_KINDS = {"lab": "collection", "imaging": "imaging", "functional": "imaging", "exam": "exam"}
 _WAITING = ("waiting", "called", "serving")
 
 
@@ -33,6 +33,8 @@ async def choose(tx: Transaction, services: Sequence[Row], home: Facility) -> di
         if kind not in by_kind:
             by_kind[kind] = await facility.rooms(tx, kind, organization_id=home.organization_id)
         fitting = _fitting(by_kind[kind], service)
+        if service.data.get("kind") == "exam":  # another speciality's examination: its rooms, or nobody knows where
+            fitting = [one for one in by_kind[kind] if one.specialty == service.data.get("specialty")]
         if fitting:
             found[service.code] = await queue.choose_place(tx, fitting) if len(fitting) > 1 else fitting[0]
     return found
@@ -104,11 +106,30 @@ def _done_in(service: Row) -> str:
 
 
 def _fitting(rooms: Sequence[Room], service: Row) -> list[Room]:
-    """The rooms whose name shares most words with the service."""
+    """The rooms that the service names, else those whose name shares most words with it."""
+    named = {str(code) for code in service.data.get("rooms") or ()}
+    if named and any(room.code in named for room in rooms):
+        return [room for room in rooms if room.code in named]
     wanted = _words(service.name)
     shared = {room.id: len(wanted & _words(room.name)) for room in rooms}
     most = max(shared.values(), default=0)
     return [room for room in rooms if shared[room.id] == most]
+
+
+def with_exam_rooms(encounter: Resource, services: Sequence[Row], rooms: Mapping[str, Room]) -> Resource | None:
+    """The visit with the rooms of further examinations among its places, so that it stands on their work lists too.
+
+    None if nothing is to be added.
+    """
+    there = [one.get("location", {}).get("reference") for one in encounter.get("location", ())]
+    added = []
+    for service in services:
+        room = rooms.get(service.code)
+        if service.data.get("kind") != "exam" or room is None or f"Location/{room.id}" in there:
+            continue
+        display = f"{room.code} {room.name}".strip()
+        added.append({"location": {"reference": f"Location/{room.id}", "display": display}, "status": "planned"})
+    return {**encounter, "location": [*encounter.get("location", ()), *added]} if added else None
 
 
 def _words(text: str) -> set[str]:

@@ -16,6 +16,7 @@ from lienmach.care import (
     catalogues,
     charges,
     facility,
+    late_results,
     order_consents,
     order_facts,
     order_repeats,
@@ -23,6 +24,7 @@ from lienmach.care import (
     resources,
     systems,
     visit_facts,
+    visit_premises,
 )
 from lienmach.care.catalogues import Row
 from lienmach.care.order_consents import Cost
@@ -104,11 +106,10 @@ async def preview(tx: Transaction, encounter_id: str, lines: Sequence[OrderLine]
     """
     encounter = await resources.read(tx, "Encounter", encounter_id)
     services = await _rows_of(tx, lines)
-    before = await charges.of_visit(tx, encounter_id)
+    new = [_new_line(index, one, tx.now) for index, one in enumerate(lines)]
+    before, *steps = await charges.in_steps(tx, encounter_id, new)
     if not lines:
         return Preview(before, before, False, [], [], [], {}, [])
-    new = [_new_line(index, one, tx.now) for index, one in enumerate(lines)]
-    steps = [await charges.of_visit(tx, encounter_id, extra=new[: count + 1]) for count in range(len(new))]
     after = steps[-1]
     costs = _costs(lines, services, after)
     lacking = order_consents.missing(costs, await order_consents.kept(tx, encounter_id)) if costs else []
@@ -133,6 +134,7 @@ async def place(
     patient would pay alone and has not agreed; errors.Unprocessable for what the catalogue does not have today.
     """
     encounter = await _open_visit(tx, encounter_id)
+    await visit_premises.hold_orders(tx, encounter_id)
     if not lines or len(lines) > _LINES_MAX:
         raise errors.Unprocessable(f"Một lần chỉ định có từ 1 đến {_LINES_MAX} dịch vụ.")
     if priority not in PRIORITIES:
@@ -154,6 +156,9 @@ async def place(
     await order_rooms.join_queues(
         tx, encounter, list(seen.services.values()), rooms, home, is_urgent=priority == "stat"
     )
+    moved = order_rooms.with_exam_rooms(encounter, list(seen.services.values()), rooms)
+    if moved is not None:
+        await resources.update(tx, moved)
     return stored
 
 
@@ -184,6 +189,7 @@ async def cancel(tx: Transaction, order_id: str, reason: str) -> Stored:
     _check_active(order)
     if await _is_begun(tx, order):
         raise errors.Conflict("Mẫu đã được lấy; hãy gọi phòng xét nghiệm để huỷ chỉ định này.")
+    visit_premises.hold_that(tx, lambda unit: _is_begun(unit, order), is_so=False)
     order["status"] = "revoked"
     order["extension"] = [
         *(one for one in order.get("extension", ()) if one.get("url") != CANCEL_REASON),
@@ -244,6 +250,8 @@ async def complete(
     order["occurrenceDateTime"] = clock.to_instant(at)
     stored = await resources.update(tx, order)
     await charges.settle(tx, cause_of(order_id), quantity=Decimal(quantity), at=at)
+    if kind_of(order) != "exam":
+        await late_results.tell(tx, order)
     return stored
 
 
@@ -298,6 +306,7 @@ async def _open_visit(tx: Transaction, encounter_id: str) -> Resource:
     encounter = await resources.read(tx, "Encounter", encounter_id)
     if not visit_facts.is_open(encounter):
         raise VisitClosed("Lượt khám này đã kết thúc; hãy mở lượt khám mới để chỉ định thêm.")
+    await visit_premises.hold(tx, encounter)
     return encounter
 
 

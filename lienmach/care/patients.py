@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 import asyncpg
 
 from lienmach.base import errors
-from lienmach.care import banner, people_search, person_draft
+from lienmach.care import banner, people_search, person_draft, resources
 from lienmach.care.person_draft import PersonDraft
 from lienmach.record import people, read, search, write
 from lienmach.record.change import Stored
@@ -110,12 +109,7 @@ async def read_banner(tx: Transaction, patient_id: str, *, en: bool = False) -> 
     weights = await _about(tx, "Observation", patient_id, [("code", WEIGHT), ("_count", "1")])
     cards = await _about(tx, "Coverage", patient_id, [("_count", "20")])
     return banner.build(
-        patient,
-        today=_today(tx),
-        allergies=allergies,
-        weight=weights[0] if weights else None,
-        coverages=cards,
-        en=en,
+        patient, today=_today(tx), allergies=allergies, weight=weights[0] if weights else None, coverages=cards, en=en
     )
 
 
@@ -195,8 +189,7 @@ def _found(hit: people.Hit) -> Found:
 
 
 def _resource(stored: Stored) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(stored.body, parse_float=Decimal)
-    return found
+    return resources.of(stored)
 
 
 def _today(tx: Transaction) -> Any:

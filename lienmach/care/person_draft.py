@@ -2,7 +2,7 @@
 
 The name is kept as on the card in `name.text`; family (first word) and given (the rest) are derived and never
 used to match. The address has the two levels in force since July 2025: commune in `city`, province in `state`, both
-with their codes in an extension; a text of three levels stays text.
+with their codes in an extension; a text of three levels that nobody knows stays text.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from lienmach.care import vitals
 from lienmach.standards.vietnam import ethnic_groups, formats, identity, insurance_card, names, places, qr
 from lienmach.standards.vietnam.remark import Remark
 
@@ -21,6 +22,7 @@ SIMILAR_REASON = EXTENSIONS + "registered-although-similar"
 COMMUNE_SYSTEM = "https://lienmach.org/sid/commune"
 PROVINCE_SYSTEM = "https://lienmach.org/sid/province"
 ETHNIC_SYSTEM = "https://lienmach.org/sid/ethnic-group"
+_CHILD_MONTHS = 72
 TEST_DATA = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
     "code": "HTEST",
@@ -33,7 +35,8 @@ class PersonDraft:
     """What the form holds. name: full name. birth: FHIR date, may be a year. sex: male, female, other, unknown.
 
     Numbers as typed. address_line: house, street, hamlet. commune_code, province_code: of today; address_text: an
-    address that could not be resolved, kept as written. demo: mark as synthetic (HTEST).
+    address that could not be resolved, kept as written. former_address: how it was called before July 2025. guardian:
+    who comes along with a child. demo: mark as synthetic (HTEST).
     """
 
     name: str = ""
@@ -49,7 +52,9 @@ class PersonDraft:
     commune_code: str = ""
     province_code: str = ""
     address_text: str = ""
+    former_address: str = ""
     ethnic_code: str = ""
+    guardian: str = ""
     demo: bool = False
 
 
@@ -68,9 +73,12 @@ def of_scan(scanned: qr.ScannedPerson) -> PersonDraft:
         draft = replace(draft, insurance_number=scanned.card_number, social_number=scanned.card_number[5:])
     else:
         draft = replace(draft, social_number=scanned.card_number)
+    if read.former:
+        before = places.old_province(read.former.province)
+        draft = replace(draft, former_address=f"{read.former.full_name}, {before.name if before else ''}".rstrip(", "))
     if read.commune:
         return replace(draft, address_line=read.line, commune_code=read.commune.code)
-    return replace(draft, address_text=scanned.address)
+    return replace(draft, address_line=read.line if read.candidates else "", address_text=scanned.address)
 
 
 def missing(draft: PersonDraft) -> list[Remark]:
@@ -95,6 +103,15 @@ def check(draft: PersonDraft, *, on: date) -> list[Remark]:
         remarks += identity.check_old_card(draft.old_number)
     if draft.insurance_number:
         remarks += insurance_card.check(draft.insurance_number, on=on)
+        card, months = insurance_card.parse(draft.insurance_number), vitals.age_months(draft.birth, on)
+        if card and card.object_code == "TE" and months is not None and months >= _CHILD_MONTHS:
+            remarks.append(
+                Remark(
+                    "card-child-grown",
+                    "Thẻ mã TE chỉ dùng cho trẻ dưới 72 tháng tuổi; hãy hỏi thẻ mới (ADM-02).",
+                    "A card with TE is for children below 72 months; ask for the new card (ADM-02).",
+                )
+            )
     if draft.social_number and not insurance_card.is_social_number(draft.social_number):
         remarks.append(
             Remark("social-number-shape", "Mã số BHXH có 10 chữ số.", "A social insurance number has 10 digits.")
@@ -152,9 +169,16 @@ def build(draft: PersonDraft, *, similar_reason: str = "") -> dict[str, Any]:
         resource["gender"] = draft.sex
     if draft.birth:
         resource["birthDate"] = draft.birth
+    if draft.guardian.strip():
+        resource["contact"] = [
+            {"relationship": [{"text": "Người đi cùng"}], "name": {"text": names.tidy(draft.guardian)}}
+        ]
     address = build_address(draft)
     if address:
         resource["address"] = [address]
+        if draft.former_address.strip() and not draft.address_text.strip():
+            before = {"use": "old", "text": names.tidy(draft.former_address), "period": {"end": "2025-06-30"}}
+            resource["address"].append(before)
     return resource
 
 

@@ -33,6 +33,7 @@ from lienmach.care import (
     systems,
     visit_diagnoses,
     visit_facts,
+    visit_premises,
 )
 from lienmach.care.catalogues import Row
 from lienmach.care.drug_danger import Danger
@@ -62,18 +63,22 @@ async def write(
     """Write lines for an open visit, one code a kind of form; insured ones are reserved and their cost is expected.
 
     reasons: danger key -> why it is right here. replaces: the code of a prescription of this visit that these lines
-    take the place of; its lines are stopped. Raises drug_danger.Dangerous (Unprocessable, one Issue a danger: blocks,
-    and those that want a reason), errors.Conflict (the visit has ended, or has a sent prescription of this kind).
+    take the place of; its lines are stopped. After the end of the visit only that is possible, on the same day and
+    while nothing of it was given out (prescription_replacement.py). Raises drug_danger.Dangerous (Unprocessable, one
+    Issue a danger: blocks, and those that want a reason), errors.Conflict (too late, or a sent one of its kind stands).
     """
     encounter = await resources.read(tx, "Encounter", encounter_id)
     if not lines:
         raise errors.Unprocessable("Đơn thuốc chưa có dòng nào; hãy thêm thuốc.")
     if not visit_facts.is_open(encounter) and not replaces:
         raise errors.Conflict("Lượt khám đã kết thúc; chỉ có thể kê đơn mới thay thế một đơn đã có.")
+    await visit_premises.hold(tx, encounter)
     standing = await of_visit(tx, encounter_id)
     replaced = [one for one in standing if replaces and drug_safety.code_of(one) == prescription_code.tidy(replaces)]
     if replaces and not replaced:
         raise errors.NotFound("Lượt khám này không có đơn thuốc với mã cần thay thế.")
+    if not visit_facts.is_open(encounter):
+        await _check_late(tx, encounter, replaced)
     day = tx.now.astimezone(tx.tenant.time_zone).date()
     formulary = await drug_formulary.read(tx, day)
     rows = [(drug_safety.drug(formulary, one.drug_code), one) for one in lines]
@@ -184,6 +189,21 @@ async def queue_submission(
         outbox.queue(tx, "prescription", code, fhir_json.dump(body), subject=f"Encounter/{encounter_id}")
     _mark_queued(tx, encounter_id, codes)
     return codes
+
+
+def may_replace(tx: Transaction, encounter: Resource) -> bool:
+    """Whether the prescriptions of an ended visit may still be replaced: on the day on which its doctor ended it."""
+    at, zone = visit_facts.finished_at(encounter), tx.tenant.time_zone
+    return at is not None and at.astimezone(zone).date() == tx.now.astimezone(zone).date()
+
+
+async def _check_late(tx: Transaction, encounter: Resource, replaced: Sequence[Resource]) -> None:
+    if not may_replace(tx, encounter):
+        raise errors.Conflict("Chỉ thay đơn được trong ngày kết thúc khám; hãy mở lượt khám mới để kê đơn khác.")
+    for one in replaced:
+        given = await resources.find(tx, "MedicationDispense", ("prescription", f"MedicationRequest/{one['id']}"))
+        if any(each.get("status") == "completed" for each in given):
+            raise errors.Conflict("Đơn này đã được cấp hoặc bán một phần; hãy trả thuốc lại quầy trước khi thay đơn.")
 
 
 async def _write_kinds(

@@ -23,6 +23,7 @@ from lienmach.care.queue_lines import Position as Position
 from lienmach.care.queue_lines import ahead as ahead
 from lienmach.care.queue_lines import board as board
 from lienmach.care.queue_lines import choose_place as choose_place
+from lienmach.care.queue_lines import counts as counts
 from lienmach.care.queue_lines import expected_minutes as expected_minutes
 from lienmach.care.queue_lines import read as read
 from lienmach.care.queue_lines import ticket_of as ticket_of
@@ -144,6 +145,21 @@ async def serve(tx: Transaction, ticket_id: str) -> Ticket:
             await _set(connection, tx, ticket_id, "serving", now)
 
     return _move(tx, ticket_id, begin)
+
+
+async def put_back(tx: Transaction, ticket_id: str) -> Ticket:
+    """A call or start that was a mistake: the person waits again where they stood; an ended ticket stays as it is."""
+
+    async def undo(connection: asyncpg.Connection, now: Ticket) -> None:
+        if now.state in ("called", "serving"):
+            row = await connection.fetchrow(
+                f"""update ticket set state = 'waiting', called_at = null, called_by = ''
+                    where tenant = $1 and ticket_id = $2 returning {COLUMNS}""",
+                tx.tenant.number, ticket_id,
+            )  # fmt: skip
+            fill(now, row)
+
+    return _move(tx, ticket_id, undo)
 
 
 async def skip(tx: Transaction, ticket_id: str) -> Ticket:

@@ -5,9 +5,11 @@ Thin on purpose: `record` stays the only way in and out; here is only what every
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from lienmach.base import errors
 from lienmach.record import read as record_read
@@ -17,11 +19,13 @@ from lienmach.record.transaction import Transaction
 from lienmach.standards.fhir import json as fhir_json
 
 Resource = dict[str, Any]
+_IDS_MAX = 200
+_decoder = msgspec.json.Decoder(float_hook=Decimal)  # a list reads hundreds; a quarter of the standard library's time
 
 
 def of(stored: Stored) -> Resource:
     """A stored version as a dict, decimals exact."""
-    found: Resource = json.loads(stored.body, parse_float=Decimal)
+    found: Resource = _decoder.decode(stored.body)
     return found
 
 
@@ -39,6 +43,19 @@ async def follow(tx: Transaction, reference: str) -> Resource:
     if not resource_id or "/" in resource_id:
         raise errors.Invalid(f"This reference is not of the form Type/id: {reference[:80]}")
     return await read(tx, kind, resource_id)
+
+
+async def read_many(tx: Transaction, resource_type: str, resource_ids: Iterable[str]) -> dict[str, Resource]:
+    """Current versions by id, for a list of many: one search for each 200. An id that is not there is left out.
+
+    Raises errors.Refused.
+    """
+    wanted = sorted({one for one in resource_ids if one})
+    found: dict[str, Resource] = {}
+    for start in range(0, len(wanted), _IDS_MAX):
+        group = wanted[start : start + _IDS_MAX]
+        found |= {one["id"]: one for one in await find(tx, resource_type, ("_id", ",".join(group)))}
+    return found
 
 
 async def find(tx: Transaction, resource_type: str, *params: tuple[str, str], count: int = 200) -> list[Resource]:

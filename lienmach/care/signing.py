@@ -108,7 +108,8 @@ async def attach(
     targets: written by this unit, or current in the record, which the commit looks at again: of two who sign the same
     version while one changes it, one reads why. activity: a code such as `sign-note`. on_behalf_facility: the own key
     of the facility where the actor works signs too. shown: a `content_digest` for each target, as it was on the screen
-    that was signed. Raises errors.Refused for another person's key, errors.Conflict if a target is no longer what was shown.
+    that was signed. Raises errors.Refused for another person's key, errors.Conflict if a target is no longer what was
+    shown.
     """
     if signer.tenant != tx.tenant.number or signer.login != tx.actor.user:
         raise errors.Refused("This key belongs to another person.")

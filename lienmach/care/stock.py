@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 
 import asyncpg
 
 from lienmach.base import errors
+from lienmach.base.jobs import JobRow
 from lienmach.care import facility
 from lienmach.record import committer
 from lienmach.record.transaction import Transaction
@@ -75,8 +76,18 @@ select k.drug_code,
 from unnest($3::text[]) k(drug_code)"""
 
 
+UNFETCHED = "pharmacy.unfetched"  # the job that lets a reservation go at closing time
+_CLOSING = time(23, 30)
+
+
+def closing_at(tx: Transaction, reserved_at: datetime) -> datetime:
+    """When the day of a reservation closes."""
+    zone = tx.tenant.time_zone
+    return datetime.combine(reserved_at.astimezone(zone).date(), _CLOSING, zone)
+
+
 def reserve(tx: Transaction, *, drug_code: str, quantity: Decimal, cause: str, place_id: str) -> None:
-    """Promise a quantity to a signed line, when tx commits; again for the same cause replaces it.
+    """Promise a quantity to a signed line until closing time, when tx commits; again for the same cause replaces it.
 
     Raises at the commit errors.Conflict with what is left, code `stock`.
     """
@@ -94,6 +105,7 @@ def reserve(tx: Transaction, *, drug_code: str, quantity: Decimal, cause: str, p
         )  # fmt: skip
 
     tx.also(write)
+    tx.jobs.append(JobRow(UNFETCHED, {"cause": cause}, closing_at(tx, tx.now)))
 
 
 def release(tx: Transaction, cause: str) -> None:

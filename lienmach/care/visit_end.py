@@ -20,6 +20,8 @@ from lienmach.care import (
     insurance,
     notes,
     orders,
+    papers,
+    papers_prescription,
     prescriptions,
     queue,
     resources,
@@ -29,6 +31,7 @@ from lienmach.care import (
     visit_category,
     visit_diagnoses,
     visit_facts,
+    visit_premises,
 )
 from lienmach.care.prescriptions import RxLine
 from lienmach.care.signing_port import Signer
@@ -39,6 +42,7 @@ from lienmach.record.transaction import Transaction
 Resource = dict[str, Any]
 ACTIVITY = "sign-visit"
 DEATHS = frozenset({"5", "8"})  # KET_QUA_DTRI: died, died outside
+_FOR_THE_LIVING = frozenset({"appointment-slip", "sick-leave"})
 _HL7_DISPOSITION = {"5": "exp", "8": "exp", "6": "aadvice"}  # by result
 _DISPOSITION = "http://terminology.hl7.org/CodeSystem/discharge-disposition"
 
@@ -68,11 +72,13 @@ async def finish(
     """End and sign an open visit: note, diagnoses, orders, prescription and the Encounter under one signature.
 
     result: KET_QUA_DTRI, outcome: MA_LOAI_RV, category: MA_DOITUONG_KCB ("": decided here). Raises errors.Conflict
-    (not started, signed already), errors.Unprocessable (no diagnosis, unknown codes), and as prescriptions.write.
+    (not started, signed already), errors.Unprocessable (no diagnosis, unknown codes, papers of who died), and as
+    prescriptions.write.
     """
     own = encounter["id"]
     if encounter.get("status") != "in-progress":
         raise errors.Conflict("Hãy bắt đầu khám trước khi ký.")
+    await visit_premises.hold_orders(tx, own)
     today = tx.now.astimezone(tx.tenant.time_zone).date()
     words = await _words(tx, today, result, outcome)
     end_at = await end_of(tx, encounter, [one.days for one in ending.lines])
@@ -80,6 +86,8 @@ async def finish(
     encounter = await _diagnosed(tx, encounter, ending, last_on)
     if ending.lines:  # after the diagnoses: a long-term disease allows more days, a pregnancy forbids medicines
         await prescriptions.write(tx, own, list(ending.lines), reasons=dict(ending.reasons))
+    if result in DEATHS:
+        await _check_no_return(tx, own)
     conditions = await visit_diagnoses.of_visit(tx, encounter)
     note = await _note(tx, encounter, ending, conditions)
     await _settle_exam(tx, encounter)
@@ -87,7 +95,8 @@ async def finish(
     encounter = await _ended(tx, encounter, end_at, last_on, chosen, words, result, outcome)
     stored = await resources.update(tx, encounter)
     if await prescriptions.of_visit(tx, own):
-        await prescriptions.queue_submission(tx, own)
+        advice, days = await papers_prescription.follow_up(tx, own)
+        await prescriptions.queue_submission(tx, own, advice=advice, return_in_days=days)
     await insurance.ask(tx, visit_facts.patient_of(encounter), encounter_id=own, moment="after-orders")
     ticket = await queue.ticket_of(tx, own, "exam")
     if ticket is not None:
@@ -123,6 +132,14 @@ async def category_of(tx: Transaction, encounter: Resource) -> str:
     card = cards[0] if cards else None
     is_emergency = resources.code_of(encounter.get("priority"), visit_facts.ACT_PRIORITY) == "EM"
     return visit_category.decide(place, card, provisional=visit_facts.category_of(encounter), is_emergency=is_emergency)
+
+
+async def _check_no_return(tx: Transaction, encounter_id: str) -> None:
+    """CAT-11: who died has no appointment slip and no sick leave."""
+    if any(one.is_current and one.kind in _FOR_THE_LIVING for one in await papers.of_visit(tx, encounter_id)):
+        raise errors.Unprocessable(
+            "Kết quả là tử vong nhưng lượt khám có phiếu hẹn hoặc giấy nghỉ ốm. Hãy huỷ giấy đó, hoặc chọn lại kết quả."
+        )
 
 
 async def _words(tx: Transaction, day: date, result: str, outcome: str) -> tuple[str, str]:

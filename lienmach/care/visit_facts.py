@@ -102,6 +102,17 @@ def ended_at(encounter: Resource) -> datetime | None:
     return _moment(encounter, "end")
 
 
+def finished_at(encounter: Resource) -> datetime | None:
+    """When the visit was signed and ended by its doctor, aware; None while it is open or if it was cancelled.
+
+    Not NGAY_RA: a visit of its drugs' days ends on their last day.
+    """
+    for one in encounter.get("statusHistory", ()):
+        if one.get("status") == "finished" and encounter.get("status") == "finished":
+            return datetime.fromisoformat(str(one["period"]["start"]))
+    return None
+
+
 def started_at(encounter: Resource) -> datetime | None:
     """When the doctor started: the end of the time in which the person had arrived and waited."""
     for one in encounter.get("statusHistory", ()):

@@ -65,9 +65,10 @@ async def add(tx: Transaction, patient_id: str, *, code: str = "", text: str = "
 
 
 async def resolve(tx: Transaction, patient_id: str, condition_id: str) -> Stored:
-    """Mark a problem as over. Raises errors.NotFound if it is not this person's."""
+    """Mark a problem as over. Raises errors.NotFound if it is not on this person's list, as a diagnosis of a visit."""
     problem = await resources.read(tx, "Condition", condition_id)
-    if resources.id_of(problem.get("subject"), "Patient") != patient_id:
+    is_listed = any(resources.code_of(one, _SYSTEM) == "problem-list-item" for one in problem.get("category", ()))
+    if resources.id_of(problem.get("subject"), "Patient") != patient_id or not is_listed:
         raise errors.NotFound("This problem is not of this person.")
     now = clock.to_instant(tx.now)
     return await resources.update(

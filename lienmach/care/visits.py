@@ -27,6 +27,7 @@ from lienmach.care import (
     visit_end,
     visit_facts,
     visit_list,
+    visit_premises,
     vitals,
 )
 from lienmach.care.facility import Facility, Room
@@ -184,6 +185,7 @@ async def cancel(tx: Transaction, encounter_id: str, reason: str) -> Stored:
     check_open(tx, encounter)
     if await is_signed(tx, encounter_id):
         raise errors.Conflict("Phiếu khám đã ký; không huỷ được lượt khám.")
+    await visit_premises.hold_orders(tx, encounter_id)
     open_orders = await orders.of_visit(tx, encounter_id)
     if any(one.get("status") == "completed" for one in open_orders):
         raise errors.Conflict("Đã có dịch vụ thực hiện xong; hãy kết thúc lượt khám thay vì huỷ.")
@@ -227,6 +229,7 @@ async def record_vitals(
     encounter = await read(tx, encounter_id)
     if not visit_facts.is_open(encounter):
         raise errors.Conflict("Lượt khám đã kết thúc hoặc đã huỷ; chỉ ghi thêm được phụ lục.")
+    await visit_premises.hold(tx, encounter)
     return await vitals.record(tx, encounter, values, is_confirmed=is_confirmed)
 
 

@@ -103,7 +103,9 @@ GRANTS: dict[str, Grant] = {
     ),
     "cashier": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_MONEY}", f"{_MONEY} Task", "HPAYMT TREAT"),
     "insurance": Grant(
-        f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_MONEY} {_TREATMENT}", f"{_MONEY} Coverage Task", "HPAYMT TREAT"
+        f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_MONEY} {_TREATMENT}",
+        f"{_MONEY} Coverage Encounter Task",
+        "HPAYMT TREAT",
     ),
     "director": Grant(_CLINICAL, "Task Communication", "HOPERAT TREAT", audit=True),
     "visitor": Grant(

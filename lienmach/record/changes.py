@@ -6,10 +6,19 @@ the id and the version; the job reads the rest. A change never waits for the wor
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lienmach.base.jobs import JobRow
 from lienmach.record.change import Change
+
+
+@dataclass(frozen=True)
+class OnChange:
+    """A department's wish: a job of this kind after each change of a resource of this type, by whatever path."""
+
+    type: str
+    job: str
 
 
 class Causing(Protocol):

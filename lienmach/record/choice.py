@@ -16,7 +16,8 @@ Under an asked order that no index keeps, every row that fits is found first and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from lienmach.record.need import Either, Ids, Need, Patients, Rows, Side, Terms, Updated
@@ -24,6 +25,8 @@ from lienmach.record.sorting import NATURAL, Order
 
 PROBE_MAX = 5000  # where finding all and sorting costs what walking past others costs, at a million rows a type
 PROBE_TEXTS_MAX = 1000  # the same for names, at tens of thousands of people
+PROBE_NARROW_MAX = 300  # beside a walk that ends after NARROW: a room's visits of a day, not those of its years
+NARROW = timedelta(days=3)
 GLANCE_MAX = 2000
 WALKS_MAX = 200  # patients times types
 
@@ -48,7 +51,8 @@ class Choice:
     """What drives. walk: patient | either | post | type. walker: the need that the walk meets. source: found first.
 
     whole: the source is known to be small enough to take without a probe. glance: only the newest GLANCE_MAX rows
-    are looked at; if they do not fill the page, ask again with `skips_glance`.
+    are looked at; if they do not fill the page, ask again with `skips_glance`. narrow: the walk goes over a few days
+    and is cheap, so the source is not probed far.
     """
 
     walk: str
@@ -56,10 +60,26 @@ class Choice:
     source: Need | None = None
     whole: bool = False
     glance: bool = False
+    narrow: bool = False
 
 
 def choose(plan: Plan) -> Choice:
     """The driver of a plan; see the module."""
+    chosen = _driver(plan)
+    if chosen.walk == "type" and chosen.source is not None and not chosen.whole and _is_narrow(plan):
+        return replace(chosen, narrow=True)
+    return chosen
+
+
+def _is_narrow(plan: Plan) -> bool:
+    """Whether the needs bound ix.d1 of every match to a few days."""
+    windows = [need.window for need in plan.needs if isinstance(need, Side)] if len(plan.types) == 1 else []
+    floor = max((low for low, _ in windows if low is not None), default=None)
+    below = min((high for _, high in windows if high is not None), default=None)
+    return floor is not None and below is not None and below - floor <= NARROW
+
+
+def _driver(plan: Plan) -> Choice:
     natural = plan.order.natural
     walk, walker = "type", None
     for need in plan.needs:
@@ -129,4 +149,4 @@ def probe_max(chosen: Choice) -> int:
     source = chosen.source
     if isinstance(source, Side) and source.condition.side is not None and source.condition.side.table == "str":
         return PROBE_TEXTS_MAX
-    return PROBE_MAX
+    return PROBE_NARROW_MAX if chosen.narrow else PROBE_MAX

@@ -147,6 +147,8 @@ class Committer:
         ) as failure:
             _log.warning("the database went away during a commit: %s", type(failure).__name__)
             return errors.Unavailable("The database is restarting; this change may not have been stored. Try again.")
+        except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError):
+            return errors.Invalid("A character in it cannot be stored, such as NUL; leave it out.")
         except asyncpg.PostgresError as failure:
             _log.error("the database refused a commit: %s %s", failure.sqlstate, type(failure).__name__)
             return errors.Conflict("The record refused this change; nothing was stored.")

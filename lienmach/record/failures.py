@@ -18,7 +18,8 @@ _AWAY = (
     asyncpg.InsufficientResourcesError,
     OSError,
 )
-KINDS = (committer.Changed, *_AWAY)
+UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+KINDS = (committer.Changed, *_AWAY, *UNSTORABLE)
 """The exceptions that `failure_of` knows."""
 
 
@@ -30,6 +31,8 @@ def failure_of(error: Exception) -> errors.Failure | None:
         return errors.TooLarge("This took longer than the limit; narrow what you ask for.")
     if isinstance(error, committer.Changed):
         return errors.Conflict("Others keep changing this; read it again and try once more.")
+    if isinstance(error, UNSTORABLE):
+        return errors.Invalid("A character in it cannot be stored, such as NUL; leave it out.")
     if isinstance(error, _AWAY):
         _log.warning("the database went away or has no room: %s", type(error).__name__)
         return errors.Unavailable("The database is restarting or has no room; try again in a moment.")

@@ -72,13 +72,6 @@ async def test_an_order_is_stored_with_its_room_its_charge_and_a_number_in_the_q
     assert imaging.state == "waiting"
 
 
-async def test_the_room_is_the_one_that_is_named_after_the_service(clinic: Clinic, visit: str) -> None:
-    for code, room in (("CDHA-XQ-NGUC", "XQ1"), ("CDHA-SA-BUNG", "SA1"), ("TDCN-DIENTIM", "SA1")):
-        [own] = await place(clinic, visit, OrderLine(code))
-        order = await read(clinic, "ServiceRequest", own)
-        assert order["locationReference"][0]["reference"] == f"Location/{(await clinic.room('imaging', room)).id}"
-
-
 async def test_a_second_order_does_not_take_a_second_number(clinic: Clinic, visit: str) -> None:
     await place(clinic, visit, OrderLine("XN-HBA1C"))
     await place(clinic, visit, OrderLine("XN-CREA"))

@@ -3,7 +3,7 @@ from datetime import date
 
 import pytest
 
-from lienmach.care import banner, person_draft
+from lienmach.care import banner, papers_data, person_draft
 from lienmach.care.person_draft import PersonDraft
 from lienmach.standards.fhir import definitions, validate
 from lienmach.standards.vietnam import qr
@@ -63,6 +63,7 @@ def test_an_empty_draft_names_what_is_missing_and_a_name_with_an_unknown_sex_is_
         ({"social_number": "12"}, "social-number-shape"),
         ({"birth": "2958-01-01"}, "birth-ahead"),
         ({"insurance_number": "GD2790123456789"}, "card-level-unusual"),
+        ({"insurance_number": "TE1790123456789", "birth": "2020-11-21"}, "card-child-grown"),
     ],
 )
 def test_what_does_not_fit_is_remarked(change, code):
@@ -76,6 +77,39 @@ def test_a_scan_fills_a_draft_and_an_old_address_stays_text():
     old = person_draft.of_scan(replace(scan, address="Tổ 1, Phường X, Quận 1, TP HCM"))
     assert (old.commune_code, old.address_text) == ("", "Tổ 1, Phường X, Quận 1, TP HCM")
     assert person_draft.build(old)["address"][0]["text"] == "Tổ 1, Phường X, Quận 1, TP HCM"
+
+
+def test_a_scan_of_an_old_address_shows_today_with_the_old_name_beside_it_and_asks_where_it_was_divided():
+    scan = qr.parse("079200000001||NGUYỄN VĂN THỬ|01022000|Nam|12 Lê Lợi, Phường Bến Nghé, Quận 1, TP HCM|01072021")
+    draft = person_draft.of_scan(scan)
+    assert (draft.address_line, draft.commune_code, draft.address_text) == ("12 Lê Lợi", "26740", "")
+    made = person_draft.build(draft)
+    assert validate.validate(definitions.load(), made) == []
+    assert [(one["use"], one["text"]) for one in made["address"]] == [
+        ("home", "12 Lê Lợi, Phường Sài Gòn, Hồ Chí Minh"),
+        ("old", "Phường Bến Nghé, Quận 1, Hồ Chí Minh"),
+    ]
+    divided = person_draft.of_scan(replace(scan, address="Tổ 1, Thị trấn Tây Đằng, Huyện Ba Vì, Hà Nội"))
+    assert (divided.commune_code, divided.address_line) == ("", "Tổ 1")
+    assert person_draft.build(divided)["address"] == [
+        {
+            **person_draft.build(divided)["address"][0],
+            "use": "home",
+            "text": "Tổ 1, Thị trấn Tây Đằng, Huyện Ba Vì, Hà Nội",
+        }
+    ]
+
+
+def test_a_card_of_a_child_is_remarked_from_72_months_on_and_not_before():
+    child = replace(FULL, insurance_number="TE1790123456789", birth="2020-11-22", citizen_number="")
+    assert person_draft.check(child, on=date(2026, 11, 21)) == []
+    assert person_draft.check(child, on=date(2026, 11, 22)) != []
+
+
+def test_who_comes_along_with_a_child_stands_on_its_prescription():
+    made = person_draft.build(PersonDraft(name="Bé An", sex="male", guardian=" Trần  Thị Mẹ "))
+    assert validate.validate(definitions.load(), made) == []
+    assert papers_data.guardian_of(made)["guardian"] == "Trần Thị Mẹ"
 
 
 def test_the_banner_is_never_blank():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,8 @@ from lienmach.care import (
     charges,
     notes,
     orders,
+    outbox,
+    papers,
     prescriptions,
     resources,
     signing,
@@ -188,7 +191,9 @@ async def test_the_prescription_is_written_signed_and_handed_over_with_the_visit
         [written] = await prescriptions.of_visit(tx, visit)
         [signature] = await signing.verify(tx, f"MedicationRequest/{written['id']}")
         queued = await tx.fetch("select 1 from prescription where tenant = 1 and queued_at is not null")
+        [message] = [one for one in await outbox.of_subject(tx, f"Encounter/{visit}") if one.channel == "prescription"]
     assert signature.state == "ok" and len(queued) == 1
+    assert json.loads(message.body)["loi_dan"] == TEXTS["advice"]
 
 
 async def test_a_pending_laboratory_result_does_not_hold_the_visit(clinic: Clinic, visit: str) -> None:
@@ -200,6 +205,17 @@ async def test_a_pending_laboratory_result_does_not_hold_the_visit(clinic: Clini
         [lab] = [one for one in await orders.of_visit(tx, visit) if orders.kind_of(one) == "lab"]
         [signature] = await signing.verify(tx, f"ServiceRequest/{lab['id']}")
     assert lab["status"] == "active" and signature.state == "ok"
+
+
+async def test_who_died_has_no_appointment_slip(clinic: Clinic, visit: str) -> None:
+    doctor, key = clinic.actor("doctor"), await signer(clinic)
+    await clinic.store.run(doctor, lambda tx: visits.set_diagnoses(tx, visit, "J00"))
+    day = clinic.store.now().date() + timedelta(days=7)
+    slip = await clinic.store.run(doctor, lambda tx: papers.issue(tx, visit, papers.AppointmentSlip(day), key))
+    with pytest.raises(errors.Unprocessable, match="tử vong"):
+        await finish(clinic, visit, result="5")
+    await clinic.store.run(doctor, lambda tx: papers.withdraw(tx, slip.id, "Cấp nhầm"))
+    await finish(clinic, visit, result="5")
 
 
 async def test_a_visit_that_nobody_started_is_not_signed(clinic: Clinic, visit: str) -> None:

@@ -24,6 +24,11 @@ DRIVERS = [
     ("Observation?code=8480-6&date=2024-05", "walk post"),
     ("Observation?date=2024-05&status=final", "glance 2000, else walk type"),
     ("Observation?encounter=Encounter/stay", "set terms up to 5000, else walk type"),
+    ("Observation?encounter=Encounter/stay&date=sa2024-04-30&date=lt2024-05-03", "set terms up to 300, else walk type"),
+    (
+        "Observation?encounter=Encounter/stay&date=sa2024-04-30&date=lt2024-05-06",
+        "set terms up to 5000, else walk type",
+    ),
     ("Observation?encounter=Encounter/stay&code=8480-6", "set terms up to 5000, else walk post"),
     ("Observation?code-value-quantity=8480-6$120", "walk post"),
     ("Observation?_sort=-_lastUpdated&status=final", "walk type"),

@@ -25,6 +25,8 @@ TITLES = {
     "base-salary": "Lương cơ sở",
     "examination-rate": "Tỷ lệ thanh toán lần khám",
     "priority-group": "Nhóm ưu tiên",
+    "public-holiday": "Ngày nghỉ lễ",
+    "slip-tolerance": "Hạn dùng giấy hẹn",
     "nghe-nghiep": "Nghề nghiệp",
     "dan-toc": "Dân tộc",
     "snippet": "Câu mẫu",

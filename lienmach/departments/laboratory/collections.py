@@ -59,7 +59,7 @@ async def _list(request: Request, actor: Actor, *, fault: str = "", status: int 
         seat = await facility.workplace(tx)
         place = seat if seat in places else places[0] if len(places) == 1 else None
         taken = [one for one in request.query_params.get("done", "").split(",") if one][:12]
-        done = [await _taken(tx, one) for one in taken]
+        done = [await _taken(tx, request, one) for one in taken]
         return rendering.render(
             request,
             "laboratory/collections.html",
@@ -72,17 +72,19 @@ async def _list(request: Request, actor: Actor, *, fault: str = "", status: int 
         )
 
 
-async def _taken(tx: Transaction, specimen_id: str) -> dict[str, str] | None:
+async def _taken(tx: Transaction, request: Request, specimen_id: str) -> dict[str, Any] | None:
     try:
         specimen = await resources.read(tx, "Specimen", specimen_id)
     except errors.Failure:
         return None
+    known = await screens.people(tx, [specimen], request)
     container = ((specimen.get("container") or [{}])[0].get("type") or {}).get("text", "")
     return {
         "id": specimen["id"],
         "number": tubes.number_of(specimen),
         "what": (specimen.get("type") or {}).get("text", ""),
         "container": container,
+        "known": next(iter(known.values()), None),
     }
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lienmach.base import errors
 from lienmach.departments.laboratory import intake
+from lienmach.record import failures
 from lienmach.record.transaction import Store
 
 _log = logging.getLogger("lienmach.laboratory")
@@ -24,6 +25,13 @@ class Limits:
     rest_seconds: float = 3600.0
 
 
+@dataclass
+class Rest:
+    """since: when a line began to wait for the next message, by the loop's clock; None while something goes on."""
+
+    since: float | None = None
+
+
 @dataclass(frozen=True)
 class Line:
     """One connection of an analyser."""
@@ -33,11 +41,16 @@ class Line:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     limits: Limits
+    rest: Rest = field(default_factory=Rest)
 
     async def read(self, *, is_inside: bool) -> bytes:
         """The next bytes, b"" at the end. Raises TimeoutError after too long a silence."""
         patience = self.limits.idle_seconds if is_inside else self.limits.rest_seconds
-        return await asyncio.wait_for(self.reader.read(65536), patience)
+        self.rest.since = None if is_inside else asyncio.get_running_loop().time()
+        try:
+            return await asyncio.wait_for(self.reader.read(65536), patience)
+        finally:
+            self.rest.since = None
 
     async def send(self, data: bytes) -> None:
         """Write and wait until the other side takes it."""
@@ -53,5 +66,5 @@ async def keep_refused(
         await intake.refuse(
             line.store, line.tenant, dialect, raw[:200_000], sentence, sender=sender, control_id=control_id
         )
-    except errors.Failure:
+    except (errors.Failure, *failures.KINDS):
         _log.warning("A refused message of an analyser could not be kept")

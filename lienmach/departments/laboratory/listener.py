@@ -1,7 +1,8 @@
 """The doors for analysers: HL7 v2 over MLLP and ASTM over TCP, each on the address of its setting.
 
 An answer goes out only after the commit of what it acknowledges. What cannot be read is answered by a sentence (HL7)
-or NAK (ASTM), is kept, and changes nothing else. Limits: bytes of a message, silence, connections.
+or NAK (ASTM), is kept, and changes nothing else. Limits: bytes of a message, silence, connections. When all places are
+taken, the line that has rested longest gives way: cables and switched-off machines leave lines that never end.
 """
 
 from __future__ import annotations
@@ -54,20 +55,20 @@ async def listen(
 
 async def _open(
     store: Store, tenant: int, address: str, talk: Talk, limits: Limits
-) -> tuple[asyncio.Server, set[asyncio.Task[None]]]:
+) -> tuple[asyncio.Server, dict[asyncio.Task[None], Line]]:
     host, _, port = address.rpartition(":")
-    talks: set[asyncio.Task[None]] = set()
+    talks: dict[asyncio.Task[None], Line] = {}
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        if len(talks) >= _CONNECTIONS_MAX:
+        if len(talks) >= _CONNECTIONS_MAX and not _make_way(talks):
             _log.warning("An analyser was turned away: %d connections are open", len(talks))
             writer.close()
             return
-        talks.add(task)
+        line = talks[task] = Line(store, tenant, reader, writer, limits)
         try:
-            await talk(Line(store, tenant, reader, writer, limits))
+            await talk(line)
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             _log.info("An analyser hung up")
         except asyncio.CancelledError:
@@ -75,9 +76,20 @@ async def _open(
         except Exception:
             _log.exception("A conversation with an analyser broke")
         finally:
-            talks.discard(task)
+            talks.pop(task, None)
             writer.close()
             with suppress(ConnectionError, OSError):
                 await writer.wait_closed()
 
     return await asyncio.start_server(accept, host.strip("[]"), int(port), backlog=32), talks
+
+
+def _make_way(talks: dict[asyncio.Task[None], Line]) -> bool:
+    """End the line that has rested longest; False if something goes on at every line."""
+    resting = [(line.rest.since, task) for task, line in talks.items() if line.rest.since is not None]
+    if not resting:
+        return False
+    task = min(resting, key=lambda one: one[0])[1]
+    talks.pop(task)
+    task.cancel()
+    return True

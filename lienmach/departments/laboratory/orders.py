@@ -92,7 +92,7 @@ async def _orders(tx: Transaction) -> list[Resource]:
     active = await resources.find(
         tx, "ServiceRequest", ("status", "active"), lab, since, ("_sort", "-authored"), count=_PAGE_COUNT
     )
-    today = ("authored", f"ge{facts.today(tx).isoformat()}")
+    today = ("authored", facts.today(tx).isoformat())  # the whole day and no more: a range that an index answers
     done = await resources.find(
         tx, "ServiceRequest", ("status", "completed"), lab, today, ("_sort", "-authored"), count=_PAGE_COUNT
     )

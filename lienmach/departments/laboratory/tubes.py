@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 
 from lienmach.base import errors, ids
-from lienmach.care import catalogues, order_facts, queue, resources, systems
+from lienmach.care import catalogues, order_facts, queue, resources, systems, visit_premises
 from lienmach.care.catalogues import Row
 from lienmach.care.resources import Resource
 from lienmach.departments.laboratory import facts
@@ -66,6 +66,7 @@ async def collect(tx: Transaction, order_ids: Sequence[str]) -> list[Resource]:
     for order in orders:
         if order_facts.kind_of(order) != "lab" or order.get("status") != "active":
             raise errors.Conflict("Chỉ định này không còn chờ lấy mẫu; hãy tải lại danh sách.")
+        await visit_premises.hold(tx, order)
         report = await facts.stored(tx, "DiagnosticReport", facts.report_id(order["id"]))
         if report is not None and report.get("specimen"):
             raise errors.Conflict("Chỉ định này đã có ống mẫu; hãy tải lại danh sách.")
@@ -186,7 +187,8 @@ async def _take(tx: Transaction, number: str, orders: Sequence[Resource], wanted
         "collection": {"collectedDateTime": facts.instant(tx), "collector": resources.me(tx)},
     }
     if wanted["container"]:
-        text = " ".join(part for part in (wanted["container"], wanted["colour"]) if part)
+        container, colour = wanted["container"], wanted["colour"]
+        text = container if colour in container else f"{container} {colour}"  # many names say the colour already
         specimen["container"] = [{"type": resources.concept(CONTAINER, wanted["container"], text)}]
     stored = await resources.create(tx, specimen, resource_id=specimen["id"])
     _remember(tx, number, specimen["id"])

@@ -1,7 +1,8 @@
 """What is missing before a visit can end well: each with a sentence, how bad it is, and where to mend it.
 
 Levels: bad keeps the visit from being signed; warn is asked about later by the insurer or by a colleague; info is only
-told. Rules by their names: ICD-*, TIM-*, ADM-* of the insurer's checks (see docs/reference/catalogues.md for lists).
+told. Rules by their names: ICD-*, TIM-*, ADM-*, CAT-*, CRD-*, RX-* of the insurer's checks (see
+docs/reference/catalogues.md for lists).
 """
 
 from __future__ import annotations
@@ -10,7 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lienmach.care import allergies, drafts, insurance, orders, prescriptions, resources, visit_facts, vitals
+from lienmach.care import (
+    allergies,
+    drafts,
+    insurance,
+    insurance_words,
+    orders,
+    prescriptions,
+    resources,
+    visit_facts,
+    vitals,
+)
 from lienmach.care.drug_danger import BLOCK, INFORM, Danger, is_reason
 from lienmach.care.resources import Resource
 from lienmach.departments.outpatient.note_drafts import NoteDraft
@@ -20,6 +31,9 @@ BAD, WARN, INFO = "bad", "warn", "info"
 _CHILD_MONTHS = 72  # ADM-06: the weight stands on the claim below this age when a drug is prescribed
 _CLOCKS_DIFFER = timedelta(minutes=1)
 _LONG = timedelta(hours=24)  # TIM-16
+_UNUSABLE = insurance_words.LOCKED | {"ended"}
+_DRUGS_AND_EXAMINATION = "05"  # MA_LOAI_KCB
+_CHECK_UPS = ("Z00", "Z01", "Z02")
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,7 @@ async def of_visit(
         *await _of_person(tx, encounter, has_drugs=has_drugs),
         *await _of_orders(tx, encounter),
         *await _of_card(tx, encounter),
+        *await _of_claim(tx, encounter, note.main),
         *_of_times(tx, encounter),
         *await _of_order_times(tx, encounter),
     ]
@@ -97,6 +112,8 @@ async def _of_person(tx: Transaction, encounter: Resource, *, has_drugs: bool) -
         found.append(Missing(WARN, "Chưa đo sinh hiệu lần này.", "#vitals"))
     elif "weight" not in own:
         found.append(Missing(INFO, "Chưa cân lần này; giám định có thể hỏi (ADM-07).", "#vitals"))
+    if has_drugs and months is not None and months < _CHILD_MONTHS and not patient.get("contact"):
+        found.append(Missing(WARN, "Trẻ dưới 72 tháng có thuốc: hồ sơ chưa ghi người đưa trẻ đến (RX-05)."))
     return found
 
 
@@ -152,7 +169,30 @@ async def _of_card(tx: Transaction, encounter: Resource) -> list[Missing]:
     state = await insurance.state_of(tx, visit_facts.patient_of(encounter))
     if state.is_verified:
         return []
+    if state.kind in _UNUSABLE:  # the portal has spoken: asking again will not help
+        return [
+            Missing(WARN, "Thẻ BHYT không dùng được cho lượt khám này (CRD-04): {text}", "", (("text", state.text),))
+        ]
     return [Missing(WARN, "Thẻ BHYT chưa xác minh; quầy bảo hiểm sẽ tra lại (CRD-05).", "")]
+
+
+async def _of_claim(tx: Transaction, encounter: Resource, main: str) -> list[Missing]:
+    """CAT-08, ICD-06: what the insurer does not pay for this kind of visit or this main diagnosis."""
+    if visit_facts.category_of(encounter) in ("", "9"):
+        return []
+    kinds = {
+        orders.kind_of(one)
+        for one in await orders.of_visit(tx, encounter["id"])
+        if one.get("status") in ("active", "completed")
+    } - {"exam"}
+    found = []
+    if visit_facts.kind_of(encounter) == _DRUGS_AND_EXAMINATION and kinds:
+        text = "Loại khám 05 chỉ có khám và thuốc; lượt này có dịch vụ kỹ thuật nên phải là loại 08 (CAT-08)."
+        found.append(Missing(WARN, text, "/orders"))
+    if main.startswith(_CHECK_UPS) and kinds:
+        text = "Bệnh chính là mã khám kiểm tra; BHYT không trả xét nghiệm của khám sức khoẻ (ICD-06)."
+        found.append(Missing(WARN, text, "#icd"))
+    return found
 
 
 def _of_times(tx: Transaction, encounter: Resource) -> list[Missing]:

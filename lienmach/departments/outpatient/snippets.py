@@ -57,7 +57,7 @@ async def expand(
         return draft, ""
     codes = list(dict.fromkeys([*draft.codes, *chosen.icd10]))
     draft = NoteDraft(texts, codes[0] if codes else "", tuple(codes[1:]))
-    is_added = await _prescribe(tx, encounter["id"], chosen)
+    is_added = await prescribe(tx, encounter["id"], chosen)
     return draft, "Đã thêm bệnh và thuốc theo mẫu; hãy xem lại đơn thuốc trước khi ký." if is_added else ""
 
 
@@ -76,7 +76,7 @@ async def _set_of(tx: Transaction, snippet: Row, today: date) -> OrderSet | None
     return await order_sets.read(tx, found[0].code, on=today) if len(found) == 1 else None
 
 
-async def _prescribe(tx: Transaction, encounter_id: str, chosen: OrderSet) -> bool:
+async def prescribe(tx: Transaction, encounter_id: str, chosen: OrderSet) -> bool:
     """Put the set's drugs into the draft of the prescription, behind what stands there; a drug stands once."""
     kept = await drafts.find(tx, PRESCRIPTION, encounter_id)
     typed = visit_prescription_form.of_draft(kept.data if kept else {})

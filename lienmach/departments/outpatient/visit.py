@@ -47,6 +47,7 @@ async def step(request: Request, actor: Actor) -> Response:
             await _ticket(tx, encounter_id, "cancel")
         elif verb == "undo-start":
             await visits.undo_start(tx, encounter_id)
+            await _ticket(tx, encounter_id, "put-back")
         elif verb == "undo-cancel":
             await visits.undo_cancel(tx, encounter_id)
             await _rejoin(tx, encounter_id)
@@ -61,7 +62,8 @@ async def _ticket(tx: Transaction, encounter_id: str, verb: str) -> None:
     """Say to the queue what happened; a visit that came without a number has none."""
     ticket = await queue.ticket_of(tx, encounter_id, "exam")
     if ticket is not None and ticket.state in queue.OPEN:
-        await (queue.serve if verb == "serve" else queue.cancel)(tx, ticket.ticket_id)
+        moves = {"serve": queue.serve, "cancel": queue.cancel, "put-back": queue.put_back}
+        await moves[verb](tx, ticket.ticket_id)
 
 
 async def _rejoin(tx: Transaction, encounter_id: str) -> None:

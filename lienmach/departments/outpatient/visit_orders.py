@@ -17,9 +17,9 @@ from starlette.routing import Route
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.care import catalogues, drafts, order_consents, orders
+from lienmach.care import catalogues, drafts, order_consents, orders, paper, papers_order
 from lienmach.care.orders import OrderLine
-from lienmach.departments.outpatient import order_sets, visit_orders_frame, visit_orders_list
+from lienmach.departments.outpatient import order_sets, snippets, visit_orders_frame, visit_orders_list
 from lienmach.record.transaction import Transaction
 from lienmach.web import forms, rendering
 from lienmach.web.pages import page
@@ -72,8 +72,12 @@ async def change(request: Request, actor: Actor) -> Response:
     verb, _, argument = str(form.get("step", "keep")).partition(":")
     lines = _lines(form)
     if verb in _VERBS:
-        return await _VERBS[verb](request, actor, form, lines, argument)
-    return await _keep(request, actor, lines, verb, argument, str(form.get("find", "")))
+        answer = await _VERBS[verb](request, actor, form, lines, argument)
+    else:
+        answer = await _keep(request, actor, lines, verb, argument, str(form.get("find", "")))
+    if verb in ("set", "place", "cancel", "restore"):  # the panels beside this one show what came of it
+        answer.headers["HX-Trigger"] = "orders-changed"
+    return answer
 
 
 async def _keep(
@@ -108,7 +112,7 @@ async def _changed(
         priced = await _priced(tx, [code for code in chosen.services if code in known])
         added = _with(lines, priced)
         if chosen.drugs:
-            await _draft_drugs(tx, encounter_id, chosen)
+            await snippets.prescribe(tx, encounter_id, chosen)
             values = (("name", chosen.name), ("count", len(chosen.drugs)))
             return added, _Said("Đã thêm bộ {name}; {count} thuốc của bộ nằm trong nháp đơn thuốc (F6).", "", values)
         return added, _Said("Đã thêm bộ {name}.", "", (("name", chosen.name),))
@@ -131,20 +135,6 @@ async def _priced(tx: Transaction, codes: Sequence[str]) -> list[str]:
         tx, "price", [f"service:{code}" for code in codes], on=visit_orders_frame.today(tx)
     )
     return [code for code in codes if f"service:{code}" in prices]
-
-
-async def _draft_drugs(tx: Transaction, encounter_id: str, chosen: order_sets.OrderSet) -> None:
-    """Put the drugs of a set behind those that the prescription's draft holds."""
-    draft = await drafts.find(tx, "prescription", encounter_id)
-    data = dict(draft.data) if draft else {}
-    lines = list(data.get("lines", []))
-    there = {one.get("drug_code") for one in lines}
-    lines += [
-        {"drug_code": str(one.get("code", "")), **{key: value for key, value in one.items() if key != "code"}}
-        for one in chosen.drugs
-        if one.get("code") not in there
-    ]
-    drafts.save(tx, "prescription", encounter_id, {**data, "lines": lines})
 
 
 async def _agree(request: Request, actor: Actor, form: FormData, lines: list[OrderLine], argument: str) -> Response:
@@ -212,6 +202,16 @@ async def _restore(request: Request, actor: Actor, form: FormData, lines: list[O
 _VERBS = {"agree": _agree, "place": _place, "cancel": _cancel, "restore": _restore}
 
 
+@page("visits.read")
+async def show_paper(request: Request, actor: Actor) -> Response:
+    """GET /outpatient/visits/{id}/orders/paper — the orders of the visit for the patient to carry, as PDF."""
+    async with request.app.state.store.begin(actor) as tx:
+        frame = await visit_orders_frame.read(tx, request, actor)
+        pdf = await paper.render(tx, "order", await papers_order.sheet(tx, frame.encounter_id))
+    headers = {"Content-Disposition": "inline; filename=phieu-chi-dinh.pdf"}
+    return Response(pdf, media_type="application/pdf", headers=headers)
+
+
 async def _render(
     request: Request,
     actor: Actor,
@@ -267,7 +267,6 @@ async def _find(tx: Transaction, text: str, frame: visit_orders_frame.VisitFrame
         *(
             {"step": f"add:{one.code}", "name": one.name, "set": None, "kind": str(one.data.get("kind", ""))}
             for one in services
-            if one.data.get("kind") != "exam"
         ),
     ]
 
@@ -319,4 +318,5 @@ ROUTES = (
     Route("/outpatient/visits/{id}/orders", show),
     Route("/outpatient/visits/{id}/orders", change, methods=["POST"]),
     Route("/outpatient/visits/{id}/orders/services", find_orderable),
+    Route("/outpatient/visits/{id}/orders/paper", show_paper),
 )

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.care import patients, visit_facts
+from lienmach.care import patients, prescriptions, visit_facts
 from lienmach.care.banner import Banner
 from lienmach.care.resources import Resource
 from lienmach.care.visits import read as read_visit
@@ -23,7 +23,10 @@ _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 @dataclass(frozen=True)
 class VisitFrame:
-    """banner: whose visit. is_open: it takes orders. may_sign: this actor orders and prescribes. today: local day."""
+    """banner: whose visit. is_open: it takes orders. may_sign: this actor orders and prescribes. today: local day.
+
+    may_replace: the visit has ended today, and this actor may put another prescription in the place of one of its own.
+    """
 
     encounter: Resource
     encounter_id: str
@@ -32,6 +35,7 @@ class VisitFrame:
     is_open: bool
     may_sign: bool
     today: date
+    may_replace: bool
 
     @property
     def may_change(self) -> bool:
@@ -52,6 +56,7 @@ async def read(tx: Transaction, request: Request, actor: Actor) -> VisitFrame:
         visit_facts.is_open(encounter),
         roles.may(actor, "visits.sign"),
         today(tx),
+        roles.may(actor, "visits.sign") and prescriptions.may_replace(tx, encounter),
     )
 
 

@@ -122,7 +122,9 @@ async def _render(
             told=_told(request),
             facts=facts,
             leave_max=visit_papers_form.leave_hint(facts),
-            until=papers_rules.valid_until(papers_rules.Referral("", "1", ""), facts.today),
+            until=papers_rules.valid_until(
+                papers_rules.Referral("", "1", ""), facts.today, await papers_data.holidays(tx)
+            ),
             reasons=papers_rules.REFERRAL_REASONS,
             parts_of_day=papers_sheets.PARTS,
             rooms=await _rooms(tx, visit) if chosen == "appointment-slip" else [],

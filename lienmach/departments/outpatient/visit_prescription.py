@@ -1,7 +1,8 @@
 """Pages of the noun "prescription of a visit": lines in the order on paper, dangers while they are typed, print, state.
 
 Like the orders page: one form, each step sends all of it, keeps it as a draft and shows it again with what the lines
-mean. Nothing is prescribed before the step `write`; what blocks cannot be written.
+mean. Nothing is prescribed before the step `write`; what blocks cannot be written. After the end of the visit the same
+form replaces a prescription that was sent, on the same day, under a signature of its own.
 """
 
 from __future__ import annotations
@@ -22,9 +23,13 @@ from lienmach.care import (
     drug_safety,
     paper,
     papers_prescription,
+    prescription_replacement,
     prescriptions,
     resources,
+    signing,
+    visit_facts,
 )
+from lienmach.care.drug_lines import RxLine
 from lienmach.departments.outpatient import (
     order_sets,
     visit_orders_frame,
@@ -34,7 +39,7 @@ from lienmach.departments.outpatient import (
 from lienmach.departments.outpatient.visit_orders_frame import VisitFrame
 from lienmach.departments.outpatient.visit_prescription_form import TypedPrescription
 from lienmach.record.transaction import Transaction
-from lienmach.web import forms, rendering, shell
+from lienmach.web import forms, rendering, sessions, shell
 from lienmach.web.pages import page
 
 FORM = "prescription"
@@ -63,15 +68,18 @@ async def find_drugs(request: Request, actor: Actor) -> Response:
 async def change(request: Request, actor: Actor) -> Response:
     """POST /outpatient/visits/{id}/prescription — `step` is a verb with an argument: add:CODE, set:CODE, drop:N, keep,
 
-    find, repeat, edit:PRESCRIPTION, clear, write, stop:MedicationRequest. Answers the form with what the lines mean.
+    find, repeat, edit:PRESCRIPTION, clear, write, replace (with a PIN, after the end), stop:MedicationRequest. Answers
+    the form with what the lines mean.
     """
     form = await request.form()
     verb, _, argument = str(form.get("step", "keep")).partition(":")
     if verb == "stop":
-        return await _stop(request, actor, argument, str(form.get(f"reason-of:{argument}", "")))
+        return _moved(await _stop(request, actor, argument, str(form.get(f"reason-of:{argument}", ""))))
     typed = visit_prescription_form.of_form({key: value for key, value in form.items() if isinstance(value, str)})
     if verb == "write":
-        return await _write(request, actor, typed)
+        return _moved(await _write(request, actor, typed))
+    if verb == "replace":
+        return await _replace(request, actor, typed, pin=str(form.get("pin", "")))
     encounter_id = visit_orders_frame.checked_id(request)
 
     async def work(tx: Transaction) -> tuple[TypedPrescription, Said]:
@@ -84,6 +92,12 @@ async def change(request: Request, actor: Actor) -> Response:
     is_new = verb == "add" and len(kept.lines) > len(typed.lines)
     focus = len(kept.lines) - 1 if is_new else "" if verb == "keep" else "find"
     return await _render(request, actor, typed=kept, said=said, text=text, focus=focus)
+
+
+def _moved(answer: Response) -> Response:
+    """Let the panels beside this one show what came of it."""
+    answer.headers["HX-Trigger"] = "prescription-changed"
+    return answer
 
 
 @page("visits.read")
@@ -193,11 +207,11 @@ async def _write(request: Request, actor: Actor, typed: TypedPrescription) -> Re
     encounter_id = visit_orders_frame.checked_id(request)
 
     async def work(tx: Transaction) -> int:
-        read = [visit_prescription_form.read(one) for one in typed.lines]
-        if any(line is None for line, _ in read):
-            raise errors.Unprocessable("Còn dòng chưa đủ liều, số lần hoặc số ngày; hãy sửa các ô được đánh dấu.")
-        lines = [line for line, _ in read if line is not None]
-        written = await prescriptions.write(tx, encounter_id, lines, reasons=typed.reasons, replaces=typed.replaces)
+        if not visit_facts.is_open(await resources.read(tx, "Encounter", encounter_id)):
+            raise errors.Conflict("Lượt khám đã kết thúc: chỉ thay được đơn đã có, và đơn mới phải được ký.")
+        written = await prescriptions.write(
+            tx, encounter_id, _lines_of(typed), reasons=typed.reasons, replaces=typed.replaces
+        )
         drafts.drop(tx, FORM, encounter_id)
         return len(written)
 
@@ -207,6 +221,40 @@ async def _write(request: Request, actor: Actor, typed: TypedPrescription) -> Re
         return await _render(request, actor, typed=typed, failure=failure)
     said: Said = ("Đã lưu đơn thuốc, {count} dòng. Đơn được gửi đi khi kết thúc lượt khám.", "", {"count": count})
     return await _render(request, actor, typed=TypedPrescription(), said=said)
+
+
+async def _replace(request: Request, actor: Actor, typed: TypedPrescription, *, pin: str) -> Response:
+    """After the end of the visit: the form's lines in the place of a sent prescription, signed."""
+    encounter_id, store = visit_orders_frame.checked_id(request), request.app.state.store
+    try:
+        signer = await signing.signer_for(store, actor, session_key=_cookie(request), pin=pin or None)
+    except signing.SigningRefused as refused:
+        return await _render(request, actor, typed=typed, refused=refused)
+
+    async def work(tx: Transaction) -> str:
+        made = await prescription_replacement.replace(
+            tx, encounter_id, signer, typed.replaces, _lines_of(typed), reasons=typed.reasons
+        )
+        drafts.drop(tx, FORM, encounter_id)
+        return ", ".join(sorted({drug_safety.code_of(resources.of(one)) for one in made}))
+
+    try:
+        code = await store.run(actor, work)
+    except errors.Failure as failure:
+        return await _render(request, actor, typed=typed, failure=failure)
+    said: Said = (
+        "Đã ký đơn {code} thay đơn {old}. Đơn cũ không cấp được nữa; hãy in đơn mới cho người bệnh.",
+        "",
+        {"code": code, "old": typed.replaces},
+    )
+    return await _render(request, actor, typed=TypedPrescription(), said=said)
+
+
+def _lines_of(typed: TypedPrescription) -> list[RxLine]:
+    read = [visit_prescription_form.read(one) for one in typed.lines]
+    if any(line is None for line, _ in read):
+        raise errors.Unprocessable("Còn dòng chưa đủ liều, số lần hoặc số ngày; hãy sửa các ô được đánh dấu.")
+    return [line for line, _ in read if line is not None]
 
 
 async def _stop(request: Request, actor: Actor, request_id: str, reason: str) -> Response:
@@ -232,13 +280,17 @@ async def _render(
     typed: TypedPrescription | None = None,
     said: Said = _NOTHING,
     failure: errors.Failure | None = None,
+    refused: signing.SigningRefused | None = None,
     text: str = "",
     focus: int | str = "find",
 ) -> Response:
     """The page as it stands now. typed: None takes the draft. focus: the new line, or "find"."""
+    fault = rendering.text(request, refused.key, **refused.values) if refused else ""
+    state = await signing.state_of(request.app.state.store, actor, session_key=_cookie(request), fault=fault)
     async with request.app.state.store.begin(actor) as tx:
         frame = await visit_orders_frame.read(tx, request, actor)
-        draft = await drafts.find(tx, FORM, frame.encounter_id) if typed is None and frame.may_change else None
+        may_type = frame.may_change or frame.may_replace
+        draft = await drafts.find(tx, FORM, frame.encounter_id) if typed is None and may_type else None
         if typed is None:
             typed = visit_prescription_form.of_draft(draft.data) if draft else TypedPrescription()
         shown = await visit_prescription_lines.of_form(tx, frame, typed, is_english=_is_english(request))
@@ -246,9 +298,11 @@ async def _render(
             request,
             "outpatient/visit_prescription.html",
             block=visit_orders_frame.block_of(request, "prescription"),
-            status=visit_orders_frame.status_of(request, failure) if failure else 200,
+            status=422 if refused and not rendering.is_fragment(request) else _status(request, failure),
             frame=frame,
             form=shown,
+            shows_form=frame.may_change or (frame.may_replace and bool(shown.replaces)),
+            signing_state=state,
             written=await visit_prescription_lines.written(tx, frame),
             found=await _find(tx, text, frame) if text else [],
             text=text,
@@ -283,6 +337,15 @@ def _option(drug: catalogues.Row, stock: Mapping[str, Any]) -> dict[str, Any]:
         "stock": stock.get(drug.code),
         "unit": str(drug.data.get("unit", "")),
     }
+
+
+def _status(request: Request, failure: errors.Failure | None) -> int:
+    return visit_orders_frame.status_of(request, failure) if failure else 200
+
+
+def _cookie(request: Request) -> bytes:
+    session = sessions.found(request)
+    return session.cookie.encode() if session else b""
 
 
 def _is_english(request: Request) -> bool:

@@ -129,7 +129,8 @@ def read(typed: TypedLine) -> tuple[RxLine | None, dict[str, str]]:
     """(the line that this means, faults by field). The line is None where a dose, times or days are missing."""
     faults: dict[str, str] = {}
     per_time = _amount(typed.per_time, "per_time", faults)
-    parts = [_amount(getattr(typed, name), name, faults) if getattr(typed, name) else None for name in PARTS]
+    said = {name: getattr(typed, name) for name in PARTS}  # a nought is how people write "not at this time"
+    parts = [_amount(text, name, faults) if text.strip("0,. ") else None for name, text in said.items()]
     times: int | tuple[Decimal, ...] = 0
     if any(one is not None for one in parts):
         times = tuple(one or Decimal(0) for one in parts)

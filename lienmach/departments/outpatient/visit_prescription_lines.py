@@ -139,6 +139,7 @@ async def written(tx: Transaction, frame: VisitFrame) -> list[dict[str, Any]]:
                 "colour": colour,
                 "problem": message.problem if message and message.state in ("refused", "waiting") else "",
                 "may_edit": frame.may_change and (message is None or message.state != "sending"),
+                "may_replace": frame.may_replace and any(line["is_active"] for line in lines),
             }
         )
     return found

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.care import catalogues, drafts, facility, queue, visit_list, visits
+from lienmach.care import catalogues, drafts, facility, late_results, queue, visit_list, visits
 from lienmach.care.facility import Room
 from lienmach.departments.outpatient import note_drafts, refusals
 from lienmach.identity import roles
@@ -62,6 +62,7 @@ async def show(request: Request, actor: Actor) -> Response:
             titles=TITLES,
             tags=_TAGS,
             groups=groups,
+            late=await late_results.waiting(tx) if on == today and not state else [],
             may_call=roles.may(actor, "queue.call") and roles.may(actor, "visits.sign"),
         )
 
@@ -142,6 +143,15 @@ async def turn(request: Request, actor: Actor) -> Response:
     return RedirectResponse("/outpatient/visits", 303)
 
 
+@page("visits.sign")
+@refusals.spoken
+async def see_result(request: Request, actor: Actor) -> Response:
+    """POST /outpatient/visits/results — I have looked at a result that came after its visit had ended."""
+    task_id = str((await request.form()).get("task", ""))[:64]
+    await request.app.state.store.run(actor, lambda tx: late_results.see(tx, task_id))
+    return RedirectResponse("/outpatient/visits", 303)
+
+
 async def _rooms(tx: Transaction, request: Request) -> Response:
     home = await facility.home(tx)
     found = await facility.rooms(tx, "exam", organization_id=home.organization_id)
@@ -173,4 +183,5 @@ ROUTES = (
     Route("/outpatient/visits/rooms", choose_room, methods=["POST"]),
     Route("/outpatient/visits/next", call_next, methods=["POST"]),
     Route("/outpatient/visits/turns", turn, methods=["POST"]),
+    Route("/outpatient/visits/results", see_result, methods=["POST"]),
 )

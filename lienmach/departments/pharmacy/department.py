@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lienmach.departments.pharmacy import prescriptions, registers, sales, stock_lots
+from lienmach.departments.pharmacy import closing, prescriptions, registers, sales, stock_lots
 from lienmach.web.department import Department, MenuItem
 
 DEPARTMENT = Department(
@@ -12,6 +12,7 @@ DEPARTMENT = Department(
     title="Dược",
     folder=Path(__file__).parent,
     routes=(*prescriptions.ROUTES, *stock_lots.ROUTES, *registers.ROUTES, *sales.ROUTES),
+    jobs=(closing.JOB,),
     menu=(
         MenuItem(
             "Cấp thuốc",

@@ -97,9 +97,14 @@ async def waiting(tx: Transaction, place_id: str) -> list[Waiting]:
            order by reserved_at, cause limit 300""",
         tx.tenant.number, place_id,
     )  # fmt: skip
+    requests = await resources.read_many(
+        tx, "MedicationRequest", [row["cause"].removeprefix("MedicationRequest/") for row in rows]
+    )
     found: dict[str, Waiting] = {}
     for row in rows:
-        request = await resources.follow(tx, row["cause"])
+        request = requests.get(row["cause"].removeprefix("MedicationRequest/"))
+        if request is None:
+            continue
         code = code_of(request)
         earlier = found.get(code)
         found[code] = Waiting(
@@ -241,10 +246,15 @@ async def release_unfetched(tx: Transaction, place_id: str, before: datetime) ->
     )  # fmt: skip
     causes = [row["cause"] for row in rows]
     for cause in causes:
-        stock.release(tx, cause)
-        line = await _line(tx, await resources.follow(tx, cause))
-        await charges.settle(tx, cause, quantity=line.given, at=tx.now)
+        await release(tx, cause)
     return causes
+
+
+async def release(tx: Transaction, cause: str) -> None:
+    """Let go what is reserved for a line; its charge falls to what was given out, perhaps nothing."""
+    stock.release(tx, cause)
+    line = await _line(tx, await resources.follow(tx, cause))
+    await charges.settle(tx, cause, quantity=line.given, at=tx.now)
 
 
 async def check_substitute(tx: Transaction, line: Line, drug_code: str) -> None:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.care import facility, patients, resources, stock
+from lienmach.care import banner, facility, patients, resources, stock
 from lienmach.departments.pharmacy import dispensing
 from lienmach.record.transaction import Transaction
 from lienmach.standards.vietnam import formats
@@ -25,7 +25,7 @@ async def index(request: Request, actor: Actor) -> Response:
     async with request.app.state.store.begin(actor) as tx:
         place = await place_of(tx)
         tx.access.note("search-type", query="/pharmacy/prescriptions")
-        found = [await _waiting(tx, one) for one in await dispensing.waiting(tx, place.id)]
+        found = await _waiting(tx, place.id)
         return rendering.render(
             request,
             "pharmacy/prescriptions.html",
@@ -47,7 +47,7 @@ async def find(request: Request, actor: Actor) -> Response:
             found = await dispensing.read(tx, code)
         except errors.NotFound as problem:
             place = await place_of(tx)
-            waiting = [await _waiting(tx, one) for one in await dispensing.waiting(tx, place.id)]
+            waiting = await _waiting(tx, place.id)
             return rendering.render(
                 request,
                 "pharmacy/prescriptions.html",
@@ -102,7 +102,11 @@ async def take_back(request: Request, actor: Actor) -> Response:
         quantity = read_quantity(str(form.get("quantity", "")))
 
         async def work(tx: Transaction) -> None:
-            await dispensing.take_back(tx, str(form.get("dispense", "")), quantity, str(form.get("reason", "")))
+            found = await dispensing.read(tx, request.path_params["code"])
+            own = str(form.get("dispense", ""))
+            if own not in {str(each["id"]) for line in found.lines for each in line.dispenses}:
+                raise errors.NotFound("Lần cấp thuốc này không thuộc đơn đang mở.")
+            await dispensing.take_back(tx, own, quantity, str(form.get("reason", "")))
 
         await request.app.state.store.run(actor, work)
     except (errors.Conflict, errors.Invalid, errors.NotFound, errors.PreconditionFailed) as problem:
@@ -176,10 +180,20 @@ async def _line(tx: Transaction, line: dispensing.Line, shelf: dict[str, Decimal
     }  # fmt: skip
 
 
-async def _waiting(tx: Transaction, one: dispensing.Waiting) -> dict[str, Any]:
-    person = await patients.read_banner(tx, one.patient_id)
-    visit = await _visit(tx, one.encounter_id)
-    return {"one": one, "person": person, "is_finished": visit.get("status") == "finished"}
+async def _waiting(tx: Transaction, place_id: str) -> list[dict[str, Any]]:
+    """Who waits at the window, read together: name, sex and birth of each, and whether the visit is over."""
+    lines = await dispensing.waiting(tx, place_id)
+    people = await resources.read_many(tx, "Patient", [one.patient_id for one in lines])
+    visits = await resources.read_many(tx, "Encounter", [one.encounter_id for one in lines])
+    today = tx.now.astimezone(tx.tenant.time_zone).date()
+    return [
+        {
+            "one": one,
+            "person": banner.build(people.get(one.patient_id, {}), today=today),
+            "is_finished": visits.get(one.encounter_id, {}).get("status") == "finished",
+        }
+        for one in lines
+    ]
 
 
 async def place_of(tx: Transaction) -> facility.Room:

@@ -29,6 +29,7 @@ _REASON_CHARACTERS_MAX = 500
 _AGAIN = "Hôm nay người này đã có một lượt khám đang mở. Chỉ mở thêm khi đúng là khám lần nữa."
 _SLIP_UNKNOWN = "Không có giấy hẹn khám lại với số này. Hãy xem lại số trên giấy, hoặc bỏ trống."
 _SLIP_OTHER = "Giấy hẹn khám lại này là của người khác."
+_SLIP_DAYS = "Giấy hẹn này chỉ dùng từ {first} đến {last}. Bỏ trống số giấy để tiếp đón như người không có giấy hẹn."
 _FIELDS = ("kind", "reason", "room", "group", "category", "booking", "slip", "card", "again")
 
 
@@ -65,7 +66,8 @@ async def receive(request: Request, actor: Actor) -> Response:
     except SecondVisit as refusal:
         return await _form(request, actor, patient_id, said, sentence=refusal.text, is_again=True, status=409)
     except (errors.Conflict, errors.Unprocessable) as refusal:
-        return await _form(request, actor, patient_id, said, sentence=refusal.text, status=refusal.status)
+        sentence = rendering.sentence(request, refusal)
+        return await _form(request, actor, patient_id, said, sentence=sentence, status=refusal.status)
     return RedirectResponse(f"/registration/tickets/{ticket.ticket_id}?print=1", 303)
 
 
@@ -80,7 +82,9 @@ async def _receive(tx: Transaction, patient_id: str, said: dict[str, str]) -> Ti
         raise errors.Unprocessable("Hãy chọn phòng khám.")
     home = await facility.facility(tx, room.organization_id)
     booked = await _booked(tx, person, said["booking"])
-    slip = await _slip(tx, patient_id, said["slip"] or (booked.slip if booked else ""))
+    slip = await _slip(tx, patient_id, said["slip"])
+    if not slip and booked and await booking.may_use_slip(tx, booked):
+        slip = booked.slip
     if said["card"]:
         await arrival_card.put(tx, person, arrival_card.read(said["card"]))
         await insurance.ask(tx, patient_id, moment="arrival")
@@ -102,8 +106,9 @@ async def _receive(tx: Transaction, patient_id: str, said: dict[str, str]) -> Ti
     )
     if slip:
         booking.use_slip(tx, slip, visit.id)
-    if booked:
-        await booking.arrive(tx, booked.appointment_id, patient_id=patient_id)
+    kept = booked or (await booking.find_slip(tx, slip) if slip else None)
+    if kept and kept.status in ("booked", "proposed", "waitlist", "noshow"):
+        await booking.arrive(tx, kept.appointment_id, patient_id=patient_id)
     return await queue.join(
         tx, room.id, kind="exam", patient_id=patient_id, encounter_id=visit.id, name=names.shown(person),
         priority=priority,
@@ -130,7 +135,10 @@ async def _booked(tx: Transaction, person: dict[str, Any], appointment_id: str) 
 
 
 async def _slip(tx: Transaction, patient_id: str, number: str) -> str:
-    """The number of a slip that is this person's; "" without one. Raises errors.Unprocessable for a wrong number."""
+    """The number of a slip that is this person's and good today; "" without one.
+
+    Raises errors.Unprocessable for a wrong number and out of its days.
+    """
     if not number:
         return ""
     found = await booking.find_slip(tx, number)
@@ -138,6 +146,10 @@ async def _slip(tx: Transaction, patient_id: str, number: str) -> str:
         raise errors.Unprocessable(_SLIP_UNKNOWN)
     if found.patient_id != patient_id:
         raise errors.Unprocessable(_SLIP_OTHER)
+    days = await booking.slip_days(tx, found)
+    if days is not None and not days[0] <= queue.today(tx) <= days[1]:
+        first, last = (f"{one:%d/%m/%Y}" for one in days)
+        raise errors.Unprocessable(_SLIP_DAYS, values={"first": first, "last": last})
     return found.slip
 
 
@@ -171,9 +183,8 @@ async def _form(
         proposal = await arrival_facts.propose(tx, person, booked)
         state = await insurance.state_of(tx, patient_id)
         categories = await catalogues.all_of(tx, "ma-doituong-kcb", on=queue.today(tx))
-        own = insurance.provisional_category(
-            proposal.home, state.card, has_appointment_slip=bool(booked and booked.slip)
-        )
+        has_slip = bool(booked and await booking.may_use_slip(tx, booked))
+        own = insurance.provisional_category(proposal.home, state.card, has_appointment_slip=has_slip)
         opened = await arrival_facts.open_today(tx, patient_id)
         return rendering.render(
             request,

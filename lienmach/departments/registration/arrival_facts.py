@@ -53,7 +53,7 @@ async def propose(tx: Transaction, patient: dict[str, Any], booked: Booking | No
     rooms = await facility.rooms(tx, "exam", organization_id=home.organization_id)
     last = await last_visit(tx, patient["id"])
     minutes = await queue.expected_minutes(tx, [one.id for one in rooms])
-    waiting = {line.place_id: line.waiting for line in await queue.board(tx)}
+    waiting = await queue.counts(tx)
     choices = tuple(RoomChoice(one, round(minutes[one.id]), waiting.get(one.id, 0)) for one in rooms)
     fitting = _fitting(rooms, await _booked_room(tx, booked), booked, last, age_years(patient, day))
     groups = await catalogues.all_of(tx, "priority-group", on=day)

@@ -21,6 +21,7 @@ from lienmach.departments.registration import (
     queue_places,
     tickets,
 )
+from lienmach.record.changes import OnChange
 from lienmach.web.department import Department, MenuItem
 
 DEPARTMENT = Department(
@@ -73,5 +74,6 @@ DEPARTMENT = Department(
         ),
     ),
     jobs=booking.JOBS,
+    on_change=(OnChange("Schedule", booking.SCHEDULE_CHANGED),),
     addresses=("/dat-kham", "/bang-goi", "/so/"),
 )

@@ -38,7 +38,9 @@ _TEXTS = (
     "province_code",
     "commune_code",
     "address_text",
+    "former_address",
     "ethnic_code",
+    "guardian",
 )
 _REASONS = {
     "same-number": "Trùng số giấy tờ",
@@ -272,7 +274,8 @@ def _form(
         onward=onward,
         first_fault=next(iter(faults or {}), ""),
         commune=commune.full_name if commune else "",
-        communes=[],
+        communes=(successors := places.read(draft.address_text).candidates),
+        successors=[one.full_name for one in successors],
         province_of={},
         provinces=sorted(places.provinces(places.REFORM_ON), key=lambda one: names.alphabet_key(one.name)),
         groups=ethnic_groups.all_groups(),

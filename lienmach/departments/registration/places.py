@@ -70,8 +70,13 @@ async def transfer(request: Request, actor: Actor) -> Response:
 async def _do(request: Request, actor: Actor, verb: Verb) -> Response:
     ticket = str((await request.form()).get("ticket", ""))[:64]
     place_id, sentence = str(request.path_params["id"]), ""
+
+    async def work(tx: Transaction) -> object:
+        await facility.room(tx, place_id)  # a wrong address changes nothing
+        return await verb(tx, ticket)
+
     try:
-        await request.app.state.store.run(actor, lambda tx: verb(tx, ticket))
+        await request.app.state.store.run(actor, work)
     except errors.Conflict as refusal:
         sentence = refusal.text
     if not rendering.is_fragment(request) and not sentence:

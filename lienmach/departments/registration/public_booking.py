@@ -111,7 +111,7 @@ async def _book(tx: Transaction, asked: dict[str, str]) -> Booking:
 def _sentence(request: Request, tx: Transaction, late: errors.Conflict) -> tuple[str, list[OpenSlot]]:
     """What to say to who was too late, and the free times to offer."""
     if not isinstance(late, booking.SlotTaken):
-        return rendering.text(request, late.text), []
+        return rendering.sentence(request, late), []
     others = list(late.next_slots)
     if not others:
         return rendering.text(request, _NONE_LEFT), []

@@ -38,7 +38,7 @@ async def show(request: Request, actor: Actor) -> Response:
             block="line" if rendering.is_fragment(request) else "",
             rooms=rooms,
             minutes=minutes,
-            waiting={line.place_id: line.waiting for line in await queue.board(tx)},
+            waiting=await queue.counts(tx),
             sentence="",
             now=tx.now,
             **values,

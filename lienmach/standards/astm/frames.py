@@ -101,15 +101,13 @@ class Receiver:
 
     def _end(self) -> int:
         """Where the frame at the head of what is held ends, or -1. Checksum and CR LF stand behind ETB or ETX."""
-        for mark in range(1, len(self._held)):
-            if self._held[mark : mark + 1] in (ETX, ETB):
-                end = mark + 3
-                if len(self._held) < end:
-                    return -1
-                while end < len(self._held) and self._held[end : end + 1] in (CR, LF) and end < mark + 5:
-                    end += 1
-                return end
-        return -1
+        mark = min((at for at in (self._held.find(ETX, 1), self._held.find(ETB, 1)) if at > 0), default=-1)
+        end = mark + 3
+        if mark < 0 or len(self._held) < end:
+            return -1
+        while end < len(self._held) and self._held[end : end + 1] in (CR, LF) and end < mark + 5:
+            end += 1
+        return end
 
     def _frame(self, frame: bytes) -> tuple[str, bytes]:
         body_end = max(frame.rfind(ETX, 0, -2), frame.rfind(ETB, 0, -2)) + 1

@@ -3,8 +3,8 @@
 On 1 July 2025 the 63 provinces became 34, districts ceased and 3,321 communes of two kinds (and 13
 special zones) remained (Resolution 202/2025/QH15). Seven new provinces carry the name of one old
 member and the code of another, so a code or a name means something only together with a day.
-We hold no table of the old communes: what is written in three levels stays text, and where several
-new communes are possible the clerk is asked.
+What is written in three levels is looked up in former_communes.py; where several new communes are possible the clerk
+is asked, and what is not found stays text.
 """
 
 from __future__ import annotations
@@ -15,15 +15,12 @@ from datetime import date
 from functools import lru_cache
 
 from lienmach.standards.fhir import folding
-from lienmach.standards.vietnam import tables
+from lienmach.standards.vietnam import former_communes, place_names, tables
+from lienmach.standards.vietnam.former_communes import FormerCommune
 
 REFORM_ON = date(2025, 7, 1)
 BEFORE_REFORM = "trước 01/07/2025"
 _KINDS = {"P": "Phường", "X": "Xã", "K": "Đặc khu"}
-_KIND_WORDS = re.compile(
-    r"^(thanh pho|tinh|tp\.?|t\.|phuong|xa|thi tran|dac khu|quan|huyen|thi xa|p\.|x\.|q\.|h\.|tt\.|tx\.)\s*"
-)
-_DISTRICT_WORDS = re.compile(r"^(quan|huyen|thi xa|q\.|h\.|tx\.|thi tran|tt\.)\s*\S")
 _ALIASES = {
     "hcm": "ho chi minh",
     "tphcm": "ho chi minh",
@@ -77,7 +74,8 @@ class TypedAddress:
 
     line: the part before the units, as typed. commune: only if exactly one fits. candidates: communes
     to choose from when several fit. province: the one of today. old_province: set when an old province was
-    named. is_old: the text has three levels or an old province; show it with BEFORE_REFORM.
+    named. is_old: the text has three levels or an old province; show it with BEFORE_REFORM. former: the commune of
+    that time which the text names.
     """
 
     text: str
@@ -87,6 +85,7 @@ class TypedAddress:
     province: Province | None
     old_province: Province | None
     is_old: bool
+    former: FormerCommune | None = None
 
 
 def provinces(on: date) -> tuple[Province, ...]:
@@ -126,7 +125,7 @@ def search(text: str, *, province_code: str | None = None, limit: int = 20) -> l
     name starts, these before the rest; a match with the typed diacritics goes first.
     """
     wanted, _, behind = text.partition(",")
-    folded = _strip_kind(folding.fold(wanted))
+    folded = place_names.bare(wanted)
     if behind and not province_code:
         named = find_province(behind)
         province_code = (successor(named) or named).code if named else None
@@ -148,7 +147,7 @@ def find_province(text: str) -> Province | None:
     """The province that a name means: one of today if there is such a name, else one of the 63."""
     folded = folding.fold(text).strip(" .,")
     folded = _ALIASES.get(folded, folded)
-    folded = _strip_kind(folded).strip(" .,")
+    folded = place_names.without_kind(folded).strip(" .,")
     folded = _ALIASES.get(folded.replace(".", ""), folded)
     return _by_name().get(re.sub(r"\s*-\s*", "-", folded))
 
@@ -156,31 +155,38 @@ def find_province(text: str) -> Province | None:
 def read(text: str) -> TypedAddress:
     """Understand an address typed or scanned in two levels (commune, province) or the old three.
 
-    Never guesses: a commune is set only if exactly one of the province has that very name and the text
-    names no district. Old three-level text keeps its words and gets the province of today alone.
+    Never guesses: a commune is set only if exactly one of the province has that very name and the text names no
+    district, or if the old commune of that district became exactly one. What is not found keeps its words.
     """
     pieces = [piece.strip() for piece in re.split(r"[,;]", text) if piece.strip()]
     named = find_province(pieces[-1]) if pieces else None
     rest = pieces[:-1] if named else pieces
     old = named if named and named.valid_to else None
     today = successor(named) if named else None
-    has_district = any(_DISTRICT_WORDS.match(folding.fold(piece)) for piece in rest) or (old is not None)
+    is_old = any(place_names.is_district(piece) for piece in rest) or old is not None
     candidates: tuple[Commune, ...] = ()
-    if rest:
+    if rest and not is_old:
         # Spelling of a tone's place (Hòa, Hoà) is no difference once folded.
-        last = _strip_kind(folding.fold(rest[-1]))
-        pool = communes(today.code) if today else _communes()
-        candidates = tuple(one for one in pool if one.folded == last)
-    sure = candidates[0] if len(candidates) == 1 and today and not has_district else None
-    if has_district:
-        candidates = ()
-    line = ", ".join(rest[:-1] if sure or candidates else rest)
-    return TypedAddress(text, line, sure, candidates, today, old, has_district)
+        last = place_names.bare(rest[-1])
+        candidates = tuple(one for one in (communes(today.code) if today else _communes()) if one.folded == last)
+    formers = _formers(rest, old, today)
+    if formers:  # cards leave the kinds out: "Phúc Xá, Ba Đình, Hà Nội" is of old, and Ba Đình is a commune of today
+        became = [commune(code) for code in sorted({code for one in formers for code in one.successors})]
+        both = tuple(one for one in became if one is not None and one not in candidates) + candidates
+        former = formers[0] if len(formers) == 1 else None
+        only = both[0] if len(both) == 1 else None
+        return TypedAddress(text, ", ".join(rest[:-2]), only, both, today, old, True, former)
+    sure = candidates[0] if len(candidates) == 1 and today else None
+    line = ", ".join(rest[:-1] if candidates else rest)
+    return TypedAddress(text, line, sure, candidates, today, old, is_old)
 
 
-def _strip_kind(folded: str) -> str:
-    stripped = _KIND_WORDS.sub("", folded.strip())
-    return stripped or folded.strip()
+def _formers(rest: list[str], old: Province | None, today: Province | None) -> tuple[FormerCommune, ...]:
+    """The old communes that the last two pieces before the province may mean."""
+    if len(rest) < 2 or today is None:
+        return ()
+    codes = [old.code] if old else [one.code for one in _old_by_code().values() if successor(one) == today]
+    return former_communes.find(rest[-2], rest[-1], codes)
 
 
 @lru_cache(maxsize=1)

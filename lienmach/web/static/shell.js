@@ -44,6 +44,10 @@
     if (next) { event.preventDefault(); next.focus(); }
   }
 
+  // What was typed and is kept nowhere yet. The note of a visit keeps itself.
+  const isUnsaved = () => [...document.querySelectorAll("main form[method=post] input[type=text], main form[method=post] textarea")]
+    .some((field) => field.value !== field.defaultValue && field.offsetParent && !field.closest("#note-form, [role=search]"));
+
   // The keys of this screen are read off its own buttons, so the list is never out of date; a page adds others in `keys`.
   function showKeys() {
     const dialog = one("#keys"), own = one("#keys-own"), seen = new Set();
@@ -61,6 +65,7 @@
     });
     own.hidden = !own.querySelector("tr");
     dialog.querySelectorAll("[data-everywhere]").forEach((row) => { row.hidden = seen.has(row.dataset.everywhere); });
+    dialog.querySelectorAll("[data-needs]").forEach((row) => { row.hidden = !one(row.dataset.needs); });
     dialog.showModal();
   }
 
@@ -72,7 +77,7 @@
       const menu = one("details[open].menu");
       if (menu) { menu.open = false; one("summary", menu).focus(); return; }
       const back = one("[data-escape]");
-      if (back && !isTyping(event.target)) back.click();
+      if (back && !isTyping(event.target) && (!isUnsaved() || window.confirm(one("#keys").dataset.leave))) back.click();
       return;
     }
     if (event.altKey && /^[1-9]$/.test(event.key)) {
@@ -87,6 +92,27 @@
     }
     move(event);
   });
+
+  // The menu shows no key that this page takes for itself.
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("header [data-key]").forEach((link) => {
+      if (!one(`main [data-key='${link.dataset.key}'], main [data-visit-key='${link.dataset.key}']`)) return;
+      link.removeAttribute("aria-keyshortcuts");
+      one("kbd", link)?.remove();
+    });
+  });
+
+  // Where a narrow place stacks a table, each cell says what it is.
+  function label() {
+    document.querySelectorAll("table.stack").forEach((table) => {
+      const titles = [...table.querySelectorAll("thead th")].map((title) => one(".off", title) ? "" : title.textContent.trim());
+      table.querySelectorAll("tbody tr").forEach((row) => [...row.cells].forEach((cell, at) => {
+        if (at && titles[at] && cell.colSpan === 1 && cell.textContent.trim()) cell.dataset.label = titles[at];
+      }));
+    });
+  }
+  label();
+  document.addEventListener("htmx:afterSwap", label);
 
   // What cannot be undone is asked once more.
   document.addEventListener("click", (event) => {

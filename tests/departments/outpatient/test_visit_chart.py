@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from lienmach.care import drafts, queue, visits
+from lienmach.care import catalogues, drafts, queue, visits
 from tests.clinic import Clinic
 from tests.web.client import Browser
 
@@ -180,6 +181,18 @@ async def test_the_snippet_of_a_cold_fills_note_and_disease(clinic: Clinic, doct
     answer = await fragment(doctor, url, {"code": ".cam", "field": "history", "history": "Từ hôm qua .cam"})
     assert "Sổ mũi" in answer.text and "Từ hôm qua" in answer.text and ".cam&" not in answer.text
     assert 'name="main" value="J00"' in answer.text
+
+    async def rename(tx: Any) -> None:
+        today = tx.now.astimezone(tx.tenant.time_zone).date()
+        row = await catalogues.get(tx, "snippet", ".cam", on=today)
+        assert row is not None and row.data["order_set"] == "cam-lanh"
+        catalogues.put(tx, [dataclasses.replace(row, name="Khám bệnh")])
+
+    await clinic.store.run(clinic.actor("system"), rename)
+    other = await clinic.visit(await clinic.patient())
+    await doctor.get(f"/outpatient/visits/{other}")
+    again = await fragment(doctor, f"/outpatient/visits/{other}/note/snippet", {"code": ".cam", "field": "history"})
+    assert 'name="main" value="J00"' in again.text, "the set comes by its code, not by a name that is like it"
     wrong = await fragment(doctor, url, {"code": ".khongco", "field": "history"})
     assert wrong.status_code == 422 and "Không có mẫu này" in wrong.text
 
@@ -230,6 +243,25 @@ async def test_who_was_cancelled_by_mistake_has_a_number_again(clinic: Clinic, d
     await doctor.get("/outpatient/visits")
     answer = await doctor.post("/outpatient/visits/next")
     assert answer.headers["location"].startswith(f"/outpatient/visits/{visit}")
+
+
+async def test_a_start_that_is_undone_puts_the_number_back_where_it_stood(
+    clinic: Clinic, doctor: Browser, seat: Any
+) -> None:
+    room = await seat()
+    visit = await arrive(clinic, await clinic.patient(), room)
+    await arrive(clinic, await clinic.patient(name=[{"text": "Người Sau"}]), room)
+    await doctor.get("/outpatient/visits")
+    answer = await doctor.post("/outpatient/visits/next")
+    assert answer.headers["location"].startswith(f"/outpatient/visits/{visit}")
+    await doctor.get(f"/outpatient/visits/{visit}")
+    assert (await doctor.post(f"/outpatient/visits/{visit}/step", {"verb": "undo-start"})).status_code == 303
+    async with clinic.store.begin(clinic.actor("doctor")) as tx:
+        ticket = await queue.ticket_of(tx, visit, "exam")
+    assert ticket is not None and (ticket.state, ticket.called_by, ticket.called_at) == ("waiting", "", None)
+    await doctor.get("/outpatient/visits")
+    answer = await doctor.post("/outpatient/visits/next")
+    assert answer.headers["location"].startswith(f"/outpatient/visits/{visit}"), "still first"
 
 
 async def test_no_visit_is_no_visit(doctor: Browser) -> None:

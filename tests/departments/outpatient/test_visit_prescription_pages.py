@@ -236,6 +236,17 @@ def test_an_amount_that_is_none_or_reads_two_ways_is_asked_again(text: str) -> N
     assert line is None and "per_time" in faults
 
 
+def test_a_nought_at_a_time_of_day_means_not_then_and_four_of_them_mean_nothing() -> None:
+    line, faults = visit_prescription_form.read(
+        TypedLine("X", morning="1", noon="0", afternoon="1", evening="0,0", days="3")
+    )
+    assert not faults and line is not None and line.times == (1, 0, 1, 0)
+    line, faults = visit_prescription_form.read(
+        TypedLine("X", morning="0", noon="0", afternoon="0", evening="0", days="3")
+    )
+    assert line is None and "times" in faults
+
+
 @pytest.mark.parametrize(("days", "is_fine"), [("0", False), ("1", True), ("366", True), ("367", False)])
 def test_days_are_one_to_a_year(days: str, is_fine: bool) -> None:
     line, _ = visit_prescription_form.read(TypedLine("X", times="1", days=days))

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from lienmach.base import clock, errors
-from lienmach.care import drafts, notes, orders, resources, signing, visits
+from lienmach.care import coverages, drafts, insurance, notes, orders, resources, signing, visits
 from tests.clinic import Clinic
 from tests.departments.outpatient.conftest import PIN
 from tests.web.client import Browser
@@ -108,7 +108,7 @@ async def test_a_child_with_drugs_and_no_weight_is_not_signed_silently(clinic: C
 
     await clinic.store.run(clinic.actor("doctor"), keep)
     await doctor.get(f"/outpatient/visits/{visit}/signature")
-    assert "dưới 72 tháng" in doctor.words()
+    assert "dưới 72 tháng" in doctor.words() and "RX-05" in doctor.words()
 
 
 async def test_a_signed_note_is_not_changed_by_the_api_either(clinic: Clinic, doctor: Browser) -> None:
@@ -168,3 +168,41 @@ async def test_an_order_dated_before_the_visit_is_listed_with_its_rule_and_a_lin
     await doctor.get(f"/outpatient/visits/{visit}/signature")
     assert "TIM-03" in doctor.words() and f"/outpatient/visits/{visit}/orders" in doctor.page
     assert "disabled" in doctor.page
+
+
+async def test_a_card_that_the_portal_rejects_and_a_kind_or_code_that_is_not_paid_are_said(
+    clinic: Clinic, doctor: Browser
+) -> None:
+    card = {"system": coverages.CARD, "value": "DN4790000000001"}
+    person = await clinic.patient(identifier=[card])
+
+    async def reject(tx: Any) -> str:
+        own = await insurance.ask(tx, person)
+        patient = {"reference": f"Patient/{person}"}
+        said: dict[str, Any] = {
+            "resourceType": "CoverageEligibilityResponse",
+            "extension": [{"url": insurance.RESULT_CODE, "valueCode": "110"}],
+            "status": "active",
+            "purpose": ["validation"],
+            "patient": patient,
+            "created": clock.to_instant(tx.now),
+            "request": {"display": "look-up"},
+            "outcome": "complete",
+            "insurer": coverages.INSURER,
+        }
+        await resources.create(tx, said)
+        return own
+
+    own = await clinic.store.run(clinic.actor("system"), reject)
+    visit = await clinic.visit(person, kind="05", category="1.1", coverage_id=own)
+
+    async def order(tx: Any) -> None:
+        await orders.place(tx, visit, [orders.OrderLine("XN-HBA1C", has_consent=True)])
+
+    await clinic.store.run(clinic.actor("doctor"), order)
+    await doctor.get(f"/outpatient/visits/{visit}")
+    await doctor.post(f"/outpatient/visits/{visit}/note", {**NOTE, "main": "Z00.0", "next": "signature"})
+    await doctor.get(f"/outpatient/visits/{visit}/signature")
+    words = doctor.words()
+    assert "CRD-04" in words and "Thẻ đã bị thu hồi" in words and "CRD-05" not in words
+    assert "CAT-08" in words and "ICD-06" in words

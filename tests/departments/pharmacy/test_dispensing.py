@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from lienmach.base import errors
+from lienmach.base.jobs import Taken
 from lienmach.care import charges, prescriptions, resources, stock
 from lienmach.care.prescriptions import RxLine
-from lienmach.departments.pharmacy import dispensing
+from lienmach.departments.pharmacy import closing, dispensing
 from tests.clinic import Clinic
 
 PLACE = "p-ct1"
@@ -133,6 +134,21 @@ async def test_what_nobody_fetched_goes_back_to_stock_and_is_not_charged(clinic:
     assert (await charge_of(clinic, line))["status"] == "not-billable"
     await give(clinic, line, 10)  # they came the next morning
     assert (await charge_of(clinic, line))["quantity"]["value"] == 10
+
+
+async def test_at_closing_time_a_job_lets_go_what_nobody_fetched_and_runs_twice_without_harm(clinic: Clinic) -> None:
+    await receive(clinic, "PARA500", 10)
+    _, [line], _ = await prescribe(clinic)
+    job = Taken(1, 1, stock.UNFETCHED, {"cause": f"MedicationRequest/{line}"}, 1, 10)
+    await closing.release(clinic.store, job)  # the day is not over
+    assert (await charge_of(clinic, line))["status"] == "planned"
+    then = clinic.store.now()
+    clinic.store.now = lambda: then + timedelta(days=1)
+    for _ in range(2):
+        await closing.release(clinic.store, job)
+    assert (await charge_of(clinic, line))["status"] == "not-billable"
+    async with clinic.store.begin(clinic.actor("pharmacist")) as tx:
+        assert (await stock.available(tx, ["PARA500"], place_id=PLACE))["PARA500"] == 10
 
 
 async def test_a_prescription_is_fetched_within_five_days_and_not_later(clinic: Clinic) -> None:

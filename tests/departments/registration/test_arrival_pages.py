@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -184,6 +185,43 @@ async def test_a_doctors_slip_opens_one_visit_as_category_1_5(clinic: Clinic, de
     await desk.get(f"{ARRIVALS}/{other}")
     answer = await desk.post(f"{ARRIVALS}/{other}", {**chosen(desk), "slip": "86991/2026/GH/000001"})
     assert answer.status_code == 422 and "của người khác" in desk.words() and await encounters(clinic, other) == []
+
+
+@pytest.mark.parametrize(("days", "is_fine"), [(-11, False), (-10, True), (5, True), (6, False)])
+async def test_a_doctors_slip_is_good_around_its_day_and_used_once(
+    clinic: Clinic, desk: Browser, person: str, days: int, is_fine: bool
+) -> None:
+    """days: from today to the day of the slip; the list allows five days before it and ten after it."""
+
+    async def slip(tx: Transaction) -> None:
+        on = queue.today(tx) + timedelta(days=days)
+        who = {"actor": {"reference": f"Patient/{person}"}, "required": "required", "status": "accepted"}
+        body = {
+            "resourceType": "Appointment",
+            "identifier": [{"system": systems.PAPER, "value": "86991/2026/GH/000002"}],
+            "status": "booked",
+            "start": f"{on}T07:30:00+07:00",
+            "end": f"{on}T11:30:00+07:00",
+            "participant": [who],
+        }
+        await resources.create(tx, body)
+
+    await clinic.store.run(clinic.actor("doctor"), slip)
+    await desk.get(f"{ARRIVALS}/{person}")
+    form = {**chosen(desk), "slip": "86991/2026/GH/000002"}
+    answer = await desk.post(f"{ARRIVALS}/{person}", form)
+    if not is_fine:
+        assert answer.status_code == 422 and "Giấy hẹn này chỉ dùng từ" in desk.words()
+        assert await encounters(clinic, person) == []
+        form["slip"] = ""
+        assert (await desk.post(f"{ARRIVALS}/{person}", form)).status_code == 303, "as somebody without a slip"
+        return
+    assert answer.status_code == 303
+    async with clinic.store.begin(clinic.actor("doctor")) as tx:
+        found = await booking.find_slip(tx, "86991/2026/GH/000002")
+        assert found is not None and found.status == "arrived"
+    answer = await desk.post(f"{ARRIVALS}/{person}", {**form, "again": "1"})
+    assert answer.status_code == 409 and "chỉ dùng một lần" in desk.words()
 
 
 NEW_CARD = "GD4790000123456|4e677579e1bb856e2056c4836e20c3826e|01/02/1958|1|-|79001|01/01/2026|31/12/2099"

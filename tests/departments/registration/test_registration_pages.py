@@ -163,6 +163,19 @@ async def test_a_scan_fills_the_form(as_role: Any) -> None:
     assert 'value="Trần Văn Quét"' in desk.page and 'value="02/03/1990"' in desk.page and "001190001234" in desk.page
 
 
+async def test_an_old_address_on_the_card_shows_the_commune_of_today_and_a_divided_one_is_asked(as_role: Any) -> None:
+    desk = await as_role("reception")
+    scan = "079058000011||Nguyễn Văn Ân|01021958|Nam|{}|15042021"
+    old = "12 Lê Lợi, Phường Bến Nghé, Quận 1, TP. Hồ Chí Minh"
+    await desk.post(f"{PATIENTS}/new", {"step": "scan", "scan": scan.format(old)})
+    assert 'value="Phường Sài Gòn"' in desk.page
+    assert "cũ: Phường Bến Nghé, Quận 1, Hồ Chí Minh (trước 01/07/2025)" in desk.words()
+    divided = "Tổ 1, Thị trấn Tây Đằng, Huyện Ba Vì, Hà Nội"
+    await desk.post(f"{PATIENTS}/new", {"step": "scan", "scan": scan.format(divided)})
+    assert "Nơi này nay có thể thuộc: Xã Quảng Oai, Xã Minh Châu" in desk.words()
+    assert '<option value="Xã Quảng Oai">' in desk.page and 'value="Xã Quảng Oai" autocomplete' not in desk.page
+
+
 async def test_provinces_stand_in_the_order_of_the_alphabet(as_role: Any) -> None:
     desk = await as_role("reception")
     await desk.get(f"{PATIENTS}/new")

@@ -65,7 +65,7 @@
   });
 
   // A changed line is sent at once: dangers, quantities and totals are of what stands on the screen.
-  const FINAL = /^(place|write|agree)/;
+  const FINAL = /^(place|write|replace|agree)/;
   document.addEventListener("change", (event) => { if (event.target.closest?.("[data-step]")) send(event.target); });
   // What was typed while an answer came in is no "change" for the browser; it is sent when its field is left.
   document.addEventListener("focusout", (event) => {

@@ -68,7 +68,21 @@
   });
   // A panel that loads beside the note must not take the cursor away from it.
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (/-panel$/.test(event.detail.target?.id || "")) event.detail.serverResponse = event.detail.serverResponse.replaceAll(" autofocus", "");
+    const panel = event.detail.target;
+    if (!/-panel$/.test(panel?.id || "")) return;
+    event.detail.serverResponse = event.detail.serverResponse.replaceAll(" autofocus", "");
+    const field = document.activeElement;
+    held = panel.contains(field) && field.id && "value" in field ? { id: field.id, value: field.value } : null;
+  });
+  // Nor take away what is being typed in the panel itself.
+  let held = null;
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const field = held && /-panel$/.test(event.detail.target?.id || "") && document.getElementById(held.id);
+    if (!field) return;
+    field.value = held.value;
+    field.focus();
+    if (held.value) htmx.trigger(field, "input");
+    held = null;
   });
 
   // Snippets: ".cam" and a blank.
