@@ -15,7 +15,7 @@ DEPARTMENT = Department(
     routes=(*patient_card.ROUTES, *messages.ROUTES, *message.ROUTES),
     menu=(
         MenuItem(
-            "Hàng chờ gửi",
+            "Tin gửi đi",
             "/insurance/messages",
             "insurance.check",
             note="Tra cứu thẻ, check-in, đơn thuốc quốc gia, tin nhắn: đang chờ, đã gửi, bị từ chối và vì sao.",

@@ -47,7 +47,7 @@
     else if (event.key === "ArrowUp" && all.length) { event.preventDefault(); mark(field, list, Math.max(at - 1, 0)); }
     else if (event.key === "Enter" && field.value.trim()) {
       event.preventDefault();
-      if (all.length) one("button", all[Math.max(at, 0)])?.click(); else field.dataset.enter = "yes";
+      if (all.length) one(".option", all[Math.max(at, 0)])?.click(); else field.dataset.enter = "yes";
     } else if (event.key === "Escape" && all.length) { event.preventDefault(); event.stopPropagation(); close(field); }
   }, true);
   document.addEventListener("htmx:afterSwap", (event) => {
@@ -55,7 +55,7 @@
     const field = list && list.id && one(`[data-combo='${list.id}']`);
     if (field) {
       field.setAttribute("aria-expanded", String(options(list).length > 0));
-      if (field.dataset.enter && options(list).length) { delete field.dataset.enter; one("button", options(list)[0]).click(); }
+      if (field.dataset.enter && options(list).length) { delete field.dataset.enter; one(".option", options(list)[0]).click(); }
     }
     if (list && (list.id === "codes" || one("#codes", list))) refocus = refocus === "icd" ? (one("#icd")?.focus(), "") : refocus;
   });
