@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from lienmach.base import errors
+from lienmach.record import committer, search, write
 from lienmach.record import read as record_read
-from lienmach.record import search, write
 from lienmach.record.change import Stored
 from lienmach.record.transaction import Transaction
 from lienmach.standards.fhir import json as fhir_json
@@ -72,14 +72,19 @@ async def create(tx: Transaction, resource: Resource, *, resource_id: str | None
 async def update(tx: Transaction, resource: Resource, *, if_match: int | None = None) -> Stored:
     """Store the next version of a resource that carries its id.
 
-    if_match: the version that it follows; by default the one in `meta.versionId`, so that nobody's change between
-    reading and writing is lost (errors.PreconditionFailed).
+    if_match: the version that it follows (errors.PreconditionFailed). By default the one in `meta.versionId`: if somebody
+    changed it between reading and writing, the whole unit runs again on what is there now (committer.Changed).
     """
     seen = resource.get("meta", {}).get("versionId")
     expected = if_match if if_match is not None else int(seen) if isinstance(seen, str) and seen.isdigit() else None
-    return await write.update(
-        tx, resource["resourceType"], resource["id"], fhir_json.dump(resource), if_match=expected, resource=resource
-    )
+    try:
+        return await write.update(
+            tx, resource["resourceType"], resource["id"], fhir_json.dump(resource), if_match=expected, resource=resource
+        )
+    except errors.PreconditionFailed:
+        if if_match is not None:
+            raise
+        raise committer.Changed("It was changed after it was read.") from None
 
 
 def reference(resource: Resource | Stored, display: str = "") -> dict[str, str]:

@@ -19,6 +19,7 @@ from lienmach.care import (
     orders,
     prescriptions,
     resources,
+    systems,
     visit_facts,
     vitals,
 )
@@ -130,11 +131,26 @@ async def _of_orders(tx: Transaction, encounter: Resource) -> list[Missing]:
     if waiting.get("lab"):
         text = "Còn {count} xét nghiệm chờ kết quả; được phép, kết quả sẽ bổ sung sau (TIM-09)."
         found.append(Missing(INFO, text, "/orders", (("count", waiting["lab"]),)))
+    if await _critical(tx, encounter["id"]):
+        found.append(Missing(WARN, "Có kết quả nguy kịch chưa xác nhận đã xử trí (mở “Kết quả nguy kịch”)."))
     kept = await drafts.find(tx, "orders", encounter["id"])
     if kept and kept.data.get("lines"):
         text = "Còn {count} chỉ định đã soạn mà chưa đặt."
         found.append(Missing(WARN, text, "/orders", (("count", len(kept.data["lines"])),)))
     return found
+
+
+async def _critical(tx: Transaction, encounter_id: str) -> bool:
+    """Whether a critical value of this visit waits for the doctor's word (the laboratory keeps it as a Task)."""
+    open_tasks = await resources.find(
+        tx,
+        "Task",
+        ("encounter", f"Encounter/{encounter_id}"),
+        ("code", f"{systems.TASK_KIND}|critical-result"),
+        ("status", "requested,accepted"),
+        count=5,
+    )
+    return bool(open_tasks)
 
 
 async def _of_order_times(tx: Transaction, encounter: Resource) -> list[Missing]:
