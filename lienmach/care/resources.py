@@ -72,8 +72,8 @@ async def create(tx: Transaction, resource: Resource, *, resource_id: str | None
 async def update(tx: Transaction, resource: Resource, *, if_match: int | None = None) -> Stored:
     """Store the next version of a resource that carries its id.
 
-    if_match: the version that it follows (errors.PreconditionFailed). By default the one in `meta.versionId`: if somebody
-    changed it between reading and writing, the whole unit runs again on what is there now (committer.Changed).
+    if_match: the version that it follows (errors.PreconditionFailed). By default the one in `meta.versionId`: if
+    somebody changed it between reading and writing, the whole unit runs again on what is there (committer.Changed).
     """
     seen = resource.get("meta", {}).get("versionId")
     expected = if_match if if_match is not None else int(seen) if isinstance(seen, str) and seen.isdigit() else None

@@ -10,6 +10,7 @@ from lienmach.record.transaction import Transaction
 from lienmach.web import words
 
 HIDDEN = "Vai trò của bạn không xem được"
+_NO_CARD = ("Chưa có thẻ BHYT", "No insurance card")
 
 
 async def read(tx: Transaction, patient_id: str, language: str) -> Banner:
@@ -23,4 +24,6 @@ async def read(tx: Transaction, patient_id: str, language: str) -> Banner:
         found = replace(found, allergies=(), allergies_word=hidden)
     if not tx.policy.may_read(tx.definitions.type_number("Observation")):
         found = replace(found, weight=hidden)
+    if found.insurance in _NO_CARD and not tx.policy.may_read(tx.definitions.type_number("Coverage")):
+        found = replace(found, insurance=hidden)
     return found

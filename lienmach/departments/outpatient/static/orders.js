@@ -100,7 +100,7 @@
     const isWhole = event.detail.target.matches?.("#orders, #prescription") && event.detail.elt.matches?.("form");
     typed = isWhole ? fieldsOf(event.detail.target).filter((one) => asked.has(one.id) && asked.get(one.id) !== one.value).map((one) => [one.id, one.value]) : [];
   });
-  document.addEventListener("htmx:afterSwap", () => {
+  document.addEventListener("htmx:afterSettle", () => { // not before: a field that is not yet set up would not search
     for (const [id, value] of typed) {
       const field = document.getElementById(id);
       if (!field) continue;

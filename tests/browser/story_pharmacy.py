@@ -1,0 +1,54 @@
+"""Step 8: the hospital's dispensary gives out what the fund pays; an outside pharmacy sells the rest, once."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.browser.story_screens import Screens
+
+
+def give(screens: Screens, code: str) -> None:
+    """Both insured lines at once; the same form sent a second time is refused in words."""
+    desk = screens.seat("duocsi")
+    page = desk.page
+    desk.go("/pharmacy/prescriptions")
+    expect(page.locator("#waiting")).to_contain_text(code)
+    screens.shoot(page, "pharmacist-waiting")
+    page.keyboard.type(code)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Thuốc BHYT cấp tại đây")).to_be_visible()
+    expect(page.locator("table.stack tbody tr")).to_have_count(2)
+    screens.shoot(page, "pharmacist-prescription")
+    second = page.context.new_page()
+    second.goto(page.url)  # the same prescription at another counter
+    page.keyboard.press("F9")
+    expect(page.locator("main")).to_contain_text("Đã cấp và trừ kho")
+    expect(page.get_by_text("Đã cấp đủ")).to_have_count(2)
+    screens.shoot(page, "pharmacist-given")
+    second.keyboard.press("F9")
+    expect(second.get_by_role("alert")).to_be_visible()
+    screens.shoot(second, "pharmacist-refused")
+    second.close()
+    assert len(screens.node.resources("MedicationDispense?status=completed")) == 2
+
+
+def sell(screens: Screens, code: str) -> None:
+    """By the code alone: only the line that nobody else pays; part of it, then the rest."""
+    desk = screens.seat("nhathuoc")
+    page = desk.page
+    screens.shoot(page, "outside-pharmacy-home")
+    desk.go("/pharmacy/sales")
+    page.keyboard.type(code)
+    page.keyboard.press("Enter")
+    expect(page.locator("table.stack tbody tr")).to_have_count(1)
+    expect(page.locator("main")).to_contain_text("Glucosamin")
+    expect(page.locator("main")).not_to_contain_text("Metformin")
+    page.get_by_label("Số lượng bán").fill("40")
+    screens.shoot(page, "outside-pharmacy-sells")
+    page.keyboard.press("F9")
+    expect(page.locator("main .tag").first).to_contain_text("một phần")
+    screens.shoot(page, "outside-pharmacy-partly")
+    page.keyboard.press("F9")
+    expect(page.locator("main .tag").first).to_contain_text("đã mua đủ")
+    expect(page.locator("input[name^=quantity]")).to_have_count(0)
+    screens.shoot(page, "outside-pharmacy-sold")
