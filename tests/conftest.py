@@ -7,9 +7,10 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -20,6 +21,7 @@ from lienmach.base.settings import Settings
 from lienmach.record import tenants
 from lienmach.record.transaction import Store
 from lienmach.standards.fhir import definitions
+from tests.web.client import Browser
 
 PACKAGE = Path(postgres.__file__).parent.parent
 ROOMS = ("base", "record", "identity", "care")
@@ -143,6 +145,26 @@ def system() -> Actor:
 def stranger() -> Actor:
     """The same in tenant 2."""
     return Actor(2, "system", frozenset(["system"]), "TREAT")
+
+
+@pytest.fixture
+async def browser_at(app: Any) -> AsyncIterator[Callable[..., Browser]]:
+    """Makes a browser at a network address."""
+    made: list[Browser] = []
+
+    def make(address: str = "127.0.0.1") -> Browser:
+        made.append(Browser(app, address))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.client.aclose()
+
+
+@pytest.fixture
+def browser(browser_at: Callable[..., Browser]) -> Browser:
+    """One browser; nobody has signed in."""
+    return browser_at()
 
 
 pytest_plugins = ["tests.clinic"]

@@ -1,4 +1,4 @@
-"""The pages of the outpatient department beside those that app.py names, on the test's own clinic."""
+"""People of the outpatient department, signed in on the test's own clinic."""
 
 from __future__ import annotations
 
@@ -7,22 +7,11 @@ from typing import Any
 
 import pytest
 
-from lienmach.app import DEPARTMENTS
 from lienmach.care import facility, signing
-from lienmach.departments import outpatient
 from tests.clinic import Clinic
-from tests.web.client import Browser, build
+from tests.web.client import Browser
 
 PIN = "583914"
-
-
-@pytest.fixture
-def app(clinic: Clinic) -> Any:
-    if outpatient.DEPARTMENT in DEPARTMENTS:
-        return build(clinic.store, clinic.settings, DEPARTMENTS)
-    for kind, guard in outpatient.DEPARTMENT.guards:
-        clinic.store.guards.setdefault(kind, []).append(guard)
-    return build(clinic.store, clinic.settings, (*DEPARTMENTS, outpatient.DEPARTMENT))
 
 
 @pytest.fixture

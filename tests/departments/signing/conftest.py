@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,20 +16,6 @@ from tests.web.client import Browser, add_user, build
 @pytest.fixture
 def app(store: Store, settings: Settings) -> Any:
     return build(store, settings, (signing.DEPARTMENT,))
-
-
-@pytest.fixture
-async def browser_at(app: Any) -> AsyncIterator[Callable[..., Browser]]:
-    """Makes a browser at a network address."""
-    made: list[Browser] = []
-
-    def make(address: str = "127.0.0.1") -> Browser:
-        made.append(Browser(app, address))
-        return made[-1]
-
-    yield make
-    for one in made:
-        await one.client.aclose()
 
 
 @pytest.fixture
