@@ -46,8 +46,8 @@ Send = Callable[[Scope], Awaitable[None]]
 
 
 def schema_folders(departments: Sequence[Department] = DEPARTMENTS) -> list[Path]:
-    """The rooms' SQL folders, in the order in which they are migrated."""
-    own = [one.schema for one in departments if one.schema is not None]
+    """The rooms' SQL folders, in the order in which they are migrated; departments after them, by name."""
+    own = sorted(one.schema for one in departments if one.schema is not None)
     return [*(_HERE / room / "schema" for room in _ROOMS), *own]
 
 
