@@ -162,15 +162,14 @@ def examination(day: Day, patient: str) -> str:
     doctor.get_by_role("button", name="Đã hỏi: không có").click()
     doctor.wait_for_selector("#allergies .tag.good")
     doctor.fill("#history", "Khát nước, tiểu nhiều một tháng nay.")
-    doctor.fill("#icd", "E11.9")
+    doctor.locator("#icd").press_sequentially("E11.9", delay=30)
     doctor.locator("#icd-list [role=option]").first.click()
     doctor.wait_for_selector("#codes input[name=main]", state="attached")
     doctor.get_by_role("button", name="Lưu tạm").click()
     doctor.wait_for_load_state("networkidle")
     doctor.goto(visit + "/orders")
     for number, text in enumerate(("dien giai", "hba1c", "glucose")):
-        doctor.fill("#order-find", text)
-        doctor.wait_for_selector("#order-found [role=option]")
+        _look_up(doctor, "order", text)
         doctor.keyboard.press("Enter")
         doctor.locator("#orders input[name=line]").nth(number).wait_for(state="attached")
     doctor.locator("#orders [data-main]").click()
@@ -183,6 +182,13 @@ def examination(day: Day, patient: str) -> str:
     day.see("results", "bacsi", f"/laboratory/patients/{patient}/results")
     day.see("trend", "bacsi", f"/laboratory/patients/{patient}/results?test=K")
     return visit
+
+
+def _look_up(page: Page, box: str, text: str) -> None:
+    """Type key by key as people do: a whole text at once may fall between an answer's arrival and its wiring."""
+    page.wait_for_load_state("networkidle")
+    page.locator(f"#{box}-find").press_sequentially(text, delay=30)
+    page.wait_for_selector(f"#{box}-found [role=option]")
 
 
 def collection(day: Day) -> str:
@@ -251,8 +257,7 @@ def signature(day: Day, visit: str) -> str:
     """A prescription, and the visit signed; returns the prescription's code."""
     page = day.seat("bacsi")
     page.goto(visit + "/prescription")
-    page.fill("#drug-find", "metformin")
-    page.wait_for_selector("#drug-found [role=option]")
+    _look_up(page, "drug", "metformin")
     page.keyboard.press("Enter")
     page.wait_for_selector(".rx li")
     page.locator("[name='per_time:0']").fill("1")
