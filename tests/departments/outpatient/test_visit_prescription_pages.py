@@ -113,7 +113,7 @@ async def test_what_blocks_is_red_and_cannot_be_written(
     await allergic_to_penicillin(clinic, patient)
     await show(doctor, visit)
     words = await step(doctor, visit, "add:AMOX500")
-    assert "⛔ CHẶN" in words and "Chưa lưu được" in words and re.search(r'value="write"[^>]*disabled', doctor.page)
+    assert "⚠ CHẶN" in words and "Chưa lưu được" in words and re.search(r'value="write"[^>]*disabled', doctor.page)
     words = await step(doctor, visit, "write")
     assert "⛔" in words and not await written(clinic, visit)
 
@@ -166,7 +166,7 @@ async def test_the_last_prescription_is_repeated_and_every_line_checked_again(
     await allergic_to_penicillin(clinic, patient)
     again = await clinic.visit(patient)
     words = await _repeat(doctor, again)
-    assert "Đã chép đơn trước" in words and "Paracetamol 500 mg" in words and "⛔ CHẶN" in words
+    assert "Đã chép đơn trước" in words and "Paracetamol 500 mg" in words and "⚠ CHẶN" in words
 
 
 async def _repeat(browser: Browser, visit: str) -> str:
