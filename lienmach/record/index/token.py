@@ -101,7 +101,8 @@ def _concept_writer(parameter: Parameter) -> Write:
     def write(value: Any, out: Writing) -> None:
         if not isinstance(value, dict):
             return
-        for coding in value.get("coding") or ():
+        codings = value.get("coding")
+        for coding in codings if isinstance(codings, list) else ():
             write_coding(coding, out)
         if text := value.get("text"):
             out.str.append((number, string.index_text(text), "", None))
@@ -130,7 +131,8 @@ def _identifier_writer(parameter: Parameter) -> Write:
             return
         if text := kind.get("text"):
             out.str.append((number, string.index_text(text), "", None))
-        for coding in kind.get("coding") or ():
+        codings = kind.get("coding")
+        for coding in codings if isinstance(codings, list) else ():
             if isinstance(coding, dict) and code:
                 of_type = f"{coding.get('system') or ''}|{coding.get('code') or ''}|{code}"
                 out.terms.append(term(out.seed, f"{prefix}|o|{of_type}"))
@@ -297,7 +299,7 @@ def codings(datatype: str, value: Any) -> list[tuple[str, str]]:
     if datatype == "CodeableConcept" and isinstance(value, dict):
         return [
             (c.get("system") or "", c.get("code") or "")
-            for c in value.get("coding") or ()
+            for c in (value["coding"] if isinstance(value.get("coding"), list) else ())
             if isinstance(c, dict) and c.get("code")
         ]
     if datatype == "Coding" and isinstance(value, dict):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lienmach.record.index import catalogue, parameters, rows, terms
@@ -176,6 +176,7 @@ _KEYS = sorted(
 
 
 @settings(max_examples=300, deadline=None)
+@example("Observation", {"code": {"coding": True}})
 @given(
     st.sampled_from(["Observation", "Patient", "Encounter", "Condition", "Invoice", "ValueSet", "Location"]),
     st.dictionaries(st.sampled_from(_KEYS), _JSON, max_size=6),
