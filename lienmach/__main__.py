@@ -14,6 +14,7 @@ COMMANDS = (
     ("work", "work", "work the job queue only, beside a running database"),
     ("import", "import_", "take in FHIR JSON, NDJSON, bundles, .gz and folders"),
     ("export", "export", "write a tenant's resources as NDJSON"),
+    ("claims", "claims", "write insurance claims as files, or check such files"),
     ("verify", "verify", "check the record against its chain and name the first fault"),
     ("token", "token", "print a bearer token for programs on this machine"),
     ("tenant", "tenant", "add a further tenant to this node"),

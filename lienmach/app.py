@@ -21,7 +21,18 @@ import asyncpg
 from lienmach.api import routes
 from lienmach.base import db, disk, health, jobs, metrics
 from lienmach.base.settings import Settings
-from lienmach.departments import administration, insurance, laboratory, outpatient, pharmacy, registration, signing
+from lienmach.departments import (
+    administration,
+    billing,
+    citizen,
+    insurance,
+    laboratory,
+    leaders,
+    outpatient,
+    pharmacy,
+    registration,
+    signing,
+)
 from lienmach.record import reindex
 from lienmach.record.transaction import Store
 from lienmach.standards.fhir import definitions
@@ -35,6 +46,9 @@ DEPARTMENTS: tuple[Department, ...] = (
     laboratory.DEPARTMENT,
     pharmacy.DEPARTMENT,
     insurance.DEPARTMENT,
+    billing.DEPARTMENT,
+    leaders.DEPARTMENT,
+    citizen.DEPARTMENT,
     signing.DEPARTMENT,
     administration.DEPARTMENT,
 )

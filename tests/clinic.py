@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ from lienmach import app as application
 from lienmach.base import db
 from lienmach.base.actor import Actor
 from lienmach.base.settings import Settings
-from lienmach.care import catalogue_set, facility, resources, visits
+from lienmach.care import catalogue_set, facility, resources, signing, visits
+from lienmach.care.money import accounts, payments, shifts, statements
+from lienmach.care.money.accounts import Account
+from lienmach.care.population import accepted_lists
 from lienmach.care.population import clinic as demo_clinic
 from lienmach.identity import roles
 from lienmach.record import tenants
@@ -24,6 +27,7 @@ from lienmach.record.transaction import Store
 from tests.web.client import add_user
 
 TEMPLATE = "clinic_template"
+PIN = "583914"
 #: role -> login of the demo clinic whose Practitioner the test's account of that role is.
 STAFF = {
     "reception": "tiepdon",
@@ -49,6 +53,7 @@ class Clinic:
     store: Store
     settings: Settings
     pool: asyncpg.Pool
+    signers: dict[str, Any] = field(default_factory=dict)
 
     def actor(self, role: str, login: str = "") -> Actor:
         """Somebody of a role, at the work that it does by default."""
@@ -94,6 +99,31 @@ class Clinic:
             await self.store.run(self.actor("doctor"), start)
         return found
 
+    async def signer(self, role: str, login: str = "") -> Any:
+        """The own key of somebody, made if there is none; unlocked once a test."""
+        own = self.actor(role, login)
+        if own.user not in self.signers:
+            await signing.ensure(self.store, own, PIN)
+            self.signers[own.user] = await signing.signer_for(self.store, own, session_key=b"", pin=PIN)
+        return self.signers[own.user]
+
+    async def settle(self, encounter_id: str, *, role: str = "insurance", reason: str = "") -> Account:
+        """Close the statement of a finished visit and pay in cash what is due, in an open shift; again with a reason."""
+        key, cashier = await self.signer(role), self.actor("cashier")
+        await self.store.run(self.actor(role), lambda tx: statements.close(tx, encounter_id, key, reason=reason))
+
+        async def pay(tx: Any) -> None:
+            account = await accounts.read(tx, encounter_id)
+            if account.due > 0:
+                if await shifts.current(tx) is None:
+                    await shifts.open_shift(tx, 500_000)
+                again = f"settle/{encounter_id}/{account.version}"
+                await payments.take(tx, encounter_id, account.due, method="cash", request_key=again)
+
+        await self.store.run(cashier, pay)
+        async with self.store.begin(cashier) as tx:
+            return await accounts.read(tx, encounter_id)
+
 
 @pytest.fixture(scope="session")
 def clinic_template(database: Any) -> Iterator[str]:
@@ -114,8 +144,9 @@ async def _fill(database: Any, name: str) -> None:
     system = Actor(1, "system", frozenset(["system"]), "TREAT")
     await demo_clinic.set_up(store, system)
     await catalogue_set.load(store, system, state="demo")
+    await accepted_lists.fill(store, system)
     for role in roles.ROLES:
-        if role not in (roles.VISITOR, "system"):
+        if role not in (*roles.WITHOUT_ACCOUNT, "system"):
             own = STAFF.get(role)
             more = {"practitioner": demo_clinic.practitioner_of(own)} if own else {}
             await add_user(pool, role, role, **more)

@@ -105,9 +105,19 @@ class Settings:
     prescription_url: str = _set(
         "", "Address of the national prescription system; unset means not connected: prescriptions wait."
     )
-    prescription_facility: str = _set("", "Code of this facility in the national prescription system.")
-    prescription_password: str = _set("", "Password of that code.")
+    prescription_facility: str = _set(
+        "", "Code of this facility in the national prescription system; of several facilities, divided by commas."
+    )
+    prescription_password: str = _set("", "Password of that code; of several codes in their order, divided by commas.")
     sms_url: str = _set("", "Address of the gateway that sends short messages; unset means that none are sent.")
+
+    bank_url: str = _set(
+        "", "Address of the bank's statement service; unset means that only its notices tell of money."
+    )
+    bank_secret: str = _set("", "Secret under which the bank signs its notices; unset means that none is taken.")
+    einvoice_url: str = _set("", "Address of the e-invoice provider; unset means not connected: invoices wait.")
+    einvoice_user: str = _set("", "Account of this facility at the e-invoice provider.")
+    einvoice_password: str = _set("", "Password of that account.")
 
     job_lease_seconds: int = _set(300, "A job whose worker is silent this long is given to another.", unit="s", least=5)
     job_poll_ms: int = _set(1000, "How often an idle worker looks for jobs.", unit="ms", least=10)

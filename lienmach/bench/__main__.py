@@ -4,6 +4,7 @@
     python -m lienmach.bench --full     up to 64,000 patients (1.28 million resources)
     python -m lienmach.bench --quick    no growth, short runs: a first look
     python -m lienmach.bench --day      only the day at the clinic: 100,000 visits, then thirty people at work
+    python -m lienmach.bench --claims   only 1,000 visits from booking to paid, worked out again from their claims
 
 Starts a node of its own on a scratch home and drives it from this process. CPU is that of the node's whole process
 tree (web, jobs, PostgreSQL with its backends), read from /proc before and after; wall times on a shared machine are
@@ -20,7 +21,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lienmach.bench import data, day, processes, workloads
+from lienmach.bench import data, day, processes, visits, workloads
 from lienmach.bench.client import Driven, drive
 from lienmach.bench.node import Failed, Node
 from lienmach.bench.report import Report
@@ -50,16 +51,20 @@ def main() -> int:
         "--results", type=Path, default=Path("bench-results"), help="folder or .json file (bench-results)"
     )
     day.add_arguments(parser)
+    visits.add_arguments(parser)
     args = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="lm-bench-"))
     report = Report()
     nodes: list[Node] = []
     try:
-        if not args.day:
+        if args.claims:
+            nodes.append(visits.new_node(args.home or scratch / "claims-home"))
+            visits.measure(nodes[-1], report, args.claims, scratch)
+        elif not args.day:
             nodes.append(Node(args.home or scratch / "home", {}))
             _bench(nodes[-1], report, args, scratch)
             nodes[-1].stop()
-        if args.day or not (args.quick or args.only):
+        if args.day or not (args.quick or args.only or args.claims):
             home = args.home if args.home and args.day else scratch / "day"
             nodes.append(day.new_node(home))
             day.measure(nodes[-1], report, args, scratch)

@@ -69,7 +69,7 @@ class Browser:
 
     async def get(self, path: str, *, fragment: bool = False) -> Page:
         """Ask for a page; fragment: as htmx does."""
-        return await self._ask("GET", path, None, fragment)
+        return await self._ask("GET", path.partition("#")[0], None, fragment)
 
     async def post(self, path: str, fields: Mapping[str, str] | Fields, *, fragment: bool = False) -> Page:
         """Send a form with the proof of the last page."""

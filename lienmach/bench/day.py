@@ -20,7 +20,9 @@ from datetime import datetime
 from pathlib import Path
 from random import Random
 
-from lienmach.bench import day_data, day_fill, day_pages, day_people, processes
+from lienmach.bench import day_citizen, day_data, day_fill, day_money_pages, day_pages, day_people, leaders, processes
+from lienmach.bench.browser import Browser
+from lienmach.bench.day_bills import Bill
 from lienmach.bench.day_pages import quantile
 from lienmach.bench.node import Node
 from lienmach.bench.report import Report, load
@@ -48,6 +50,7 @@ def measure(node: Node, report: Report, args: argparse.Namespace, scratch: Path)
     now = datetime.now(day_data.VIETNAM)
     today = _filled(node, report, args, scratch, people, now)
     _screens(node, report, people, today, args.visits)
+    leaders.measure(node, report, args.visits)
     _load(node, report, today, args.load_seconds)
     if args.million:
         _grow(node, report, scratch, args.visits, people, now)
@@ -72,8 +75,12 @@ def _filled(
     size = file.stat().st_size
     cpu, seconds = node.load(file)
     file.unlink()
-    history = day_data.history(0, args.visits, people, now.date())
-    day_fill.fill_tables(node, history, today, staff)
+    history = list(day_data.history(0, args.visits, people, now.date()))
+    began = time.monotonic()
+    rows = day_fill.fill_tables(node, history, today, staff, now)
+    print(
+        f"    rows of the queue, the dispensary and the money in {time.monotonic() - began:,.0f} s: {rows}", flush=True
+    )
     report.figures["day"]["import"] = {
         "resources": count, "bytes": size, "cpu_ms": round(cpu / count * 1000, 4), "per_second": round(count / seconds, 1)
     }  # fmt: skip
@@ -94,7 +101,7 @@ def _grow(node: Node, report: Report, scratch: Path, held: int, people: int, now
     cpu, seconds = node.load(file)
     file.unlink()
     nothing = day_fill.Today((), (), ())
-    day_fill.fill_tables(node, day_data.history(held, MILLION - held, people, now.date()), nothing, ())
+    day_fill.fill_tables(node, list(day_data.history(held, MILLION - held, people, now.date())), nothing, (), None)
     print(f"    {MILLION - held:,} further visits in {seconds:,.0f} s, {cpu:,.0f} s of CPU", flush=True)
     processes.wait_idle(node.pid, seconds_max=300)
 
@@ -108,9 +115,11 @@ def _screens(node: Node, report: Report, people: int, today: day_fill.Today, vis
     waiting = next(one for one in today.visits if one.state == "arrived" and one.room == day_data.MEASURED)
     running = next(one for one in today.visits if one.state == "in-progress" and one.room == day_data.MEASURED)
     asyncio.run(day_pages.sit_down(node.host, node.port, password))
-    for asked in day_pages.all_of(people, waiting, running):
+    money = day_money_pages.all_of(_some_bills(visits, people, today), day_fill.day_of(today))
+    inside: dict[int, Browser] = {}
+    for asked in (*day_pages.all_of(people, waiting, running), *money):
         before = processes.cpu_seconds(node.pid)
-        seen = asyncio.run(day_pages.measure(node.host, node.port, password, asked))
+        seen = asyncio.run(_ask(node, password, asked, inside))
         cpu = processes.cpu_seconds(node.pid) - before
         one, several = (
             (quantile(times, 0.5), quantile(times, 0.95), max(times, default=float("nan")))
@@ -123,6 +132,21 @@ def _screens(node: Node, report: Report, people: int, today: day_fill.Today, vis
         )  # fmt: skip
 
 
+def _some_bills(visits: int, people: int, today: day_fill.Today) -> list[Bill]:
+    """The bills of today, and of the first visits of the record."""
+    past = day_data.history(0, min(visits, 3000), people, day_fill.day_of(today))
+    return list(day_fill.bills(past, today))
+
+
+async def _ask(node: Node, password: str, asked: day_pages.Asked, inside: dict[int, Browser]) -> day_pages.Seen:
+    """Measure one thing. inside: citizens who are in; a code is sent for one only once."""
+    if asked.person < 0:
+        return await day_pages.measure(node.host, node.port, password, asked)
+    if asked.person not in inside:
+        inside[asked.person] = await day_citizen.enter(node, asked.person)
+    return await day_pages.measure(node.host, node.port, password, asked, known=inside[asked.person])
+
+
 def _load(node: Node, report: Report, today: day_fill.Today, seconds: float) -> None:
     report.heading(
         f"Thirty people at work for {seconds:.0f} s: no error, p95 of a click under {day_people.BUDGET_MS:.0f} ms"
@@ -133,7 +157,7 @@ def _load(node: Node, report: Report, today: day_fill.Today, seconds: float) -> 
     def begin() -> None:
         at[:] = [time.monotonic(), processes.cpu_seconds(node.pid)]
 
-    book = asyncio.run(day_people.work(node.host, node.port, password, _arrivals(today), seconds, begin))
+    book = asyncio.run(day_people.work(node, password, _arrivals(today), today.visits[0].person, seconds, begin))
     cores = (processes.cpu_seconds(node.pid) - at[1]) / (time.monotonic() - at[0])
     times = [ms for _, ms in book.clicks]
     p50, p95, p99 = (quantile(times, share) for share in (0.5, 0.95, 0.99))

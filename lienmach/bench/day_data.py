@@ -101,9 +101,39 @@ def person(number: int) -> Resource:
     """An invented person with a citizen number and an insurance card that the simulator knows as valid."""
     made = data.patient(50_000_000 + number)
     identifiers = [{"use": "official", "system": SID + "cccd", "value": citizen_number(number)}]
-    if number % 5:
-        identifiers.append({"system": SID + "bhyt", "value": f"GD479{number:09d}1"})
+    if has_card(number):
+        identifiers.append({"system": SID + "bhyt", "value": card_number(number)})
     return made | {"id": person_id(number), "identifier": identifiers}
+
+
+def has_card(number: int) -> bool:
+    """Four of five people are insured."""
+    return number % 5 != 0
+
+
+def card_number(number: int) -> str:
+    return f"GD479{number:09d}1"
+
+
+def coverage(number: int) -> Resource:
+    """The card of an insured person, as the portal answered it."""
+    card, own = card_number(number), person_id(number)
+    return {
+        "resourceType": "Coverage",
+        "id": digest("coverage", own, card),
+        "meta": TEST,
+        "extension": [
+            {"url": EXTENSION + "card-initial-facility", "valueString": FACILITY_CODE},
+            {"url": EXTENSION + "card-result", "valueCode": "000"},
+        ],
+        "identifier": [{"system": SID + "bhyt", "value": card}],
+        "status": "active",
+        "type": {"text": "Bảo hiểm y tế"},
+        "subscriberId": card,
+        "beneficiary": {"reference": f"Patient/{own}"},
+        "payor": [{"display": "Bảo hiểm xã hội Việt Nam"}],
+        "period": {"start": "2020-01-01", "end": "2030-12-31"},
+    }
 
 
 @functools.cache

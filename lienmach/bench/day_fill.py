@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import asyncpg
 
-from lienmach.bench import data, day_data, day_visit, processes
+from lienmach.bench import data, day_bill_rows, day_bills, day_data, day_visit, processes
+from lienmach.bench.day_bills import Bill
 from lienmach.bench.day_data import Room, Visit
 from lienmach.bench.node import Failed, Node
 
@@ -84,16 +85,26 @@ def _resources(visits: int, people: int, today: Today, staff: Iterable[tuple[str
         yield from day_data.staff(login, name)
     for number in range(people):
         yield day_data.person(number)
-    for visit in day_data.history(0, visits, people, _day(today)):
+        if day_data.has_card(number):
+            yield day_data.coverage(number)
+    for visit in day_data.history(0, visits, people, day_of(today)):
         yield from day_visit.of_visit(visit)
     at_window = set(today.at_window)
     for visit in today.visits:
-        for one in day_visit.of_visit(visit):
-            if visit in at_window and one["resourceType"] == "MedicationRequest":
-                yield day_visit.medicine(visit, day_visit.DRUGS[0], status="active")
-                yield day_visit.medicine_charge(visit, day_visit.DRUGS[0])
-            else:
-                yield one
+        yield from day_visit.of_visit(visit, at_window=visit in at_window)
+    for bill in bills(day_data.history(0, visits, people, day_of(today)), today):
+        if bill.standing != day_bills.OPEN:
+            yield day_bills.invoice(bill)
+
+
+def bills(history: Iterable[Visit], today: Today) -> Iterator[Bill]:
+    """The bills of all finished visits, those of today at the end."""
+    for visit in history:
+        yield day_bills.of_visit(visit)
+    at_window = set(today.at_window)
+    for visit in today.visits:
+        if visit.state == "finished":
+            yield day_bills.of_visit(visit, is_today=True, at_window=visit in at_window)
 
 
 def write_encounters(file: Path, first: int, count: int, people: int, day: Any) -> None:
@@ -103,8 +114,14 @@ def write_encounters(file: Path, first: int, count: int, people: int, day: Any) 
             out.write(data.dump(day_visit.encounter(visit)) + b"\n")
 
 
-def fill_tables(node: Node, visits: Iterable[Visit], today: Today, staff: Iterable[tuple[str, str, str]]) -> None:
-    """Tickets of all visits, issued codes, what is reserved at the window, and logins with the demo password."""
+def fill_tables(
+    node: Node, visits: Sequence[Visit], today: Today, staff: Iterable[tuple[str, str, str]], now: datetime | None
+) -> dict[str, int]:
+    """Tickets of all visits, issued codes, what is reserved at the window, logins with the demo password, and the money.
+
+    now: None leaves the money out. Returns rows of each table of money.
+    """
+    filled: dict[str, int] = {}
 
     async def run() -> None:
         owner = await asyncpg.connect(database_url(node))
@@ -114,10 +131,13 @@ def fill_tables(node: Node, visits: Iterable[Visit], today: Today, staff: Iterab
             await _put_prescriptions(owner, today)
             await _put_logins(owner, staff)
             await owner.execute("analyze ticket")
+            if now is not None:
+                filled.update(await day_bill_rows.put(owner, bills(visits, today), day_of(today), now))
         finally:
             await owner.close()
 
     asyncio.run(run())
+    return filled
 
 
 def database_url(node: Node) -> str:
@@ -186,5 +206,6 @@ async def _put_logins(owner: asyncpg.Connection, staff: Iterable[tuple[str, str,
         )  # fmt: skip
 
 
-def _day(today: Today) -> Any:
+def day_of(today: Today) -> date:
+    """The day that is measured."""
     return today.visits[0].at.date()

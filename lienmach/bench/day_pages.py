@@ -29,13 +29,17 @@ Asking = Callable[[Browser], Awaitable[Page]]
 
 @dataclass(frozen=True)
 class Asked:
-    """One thing to ask for. login: who asks. is_page: it is whole, so that it can be weighed with its assets."""
+    """One thing to ask for. login: who asks. is_page: it is whole, so that it can be weighed with its assets.
+
+    person: number of the citizen who asks for their own record, without a login.
+    """
 
     name: str
     title: str
     login: str
     ask: Asking
     is_page: bool = False
+    person: int = -1
 
 
 @dataclass
@@ -90,6 +94,8 @@ def all_of(people: int, waiting: Visit, running: Visit) -> list[Asked]:
         Asked("chart", "chart of a visit", doctor, get(visit), True),
         Asked("orders", "orders of a visit", doctor, get(f"{visit}/orders"), True),
         Asked("prescription", "prescription of a visit", doctor, get(f"{visit}/prescription"), True),
+        Asked("findings", "findings beside the chart", doctor, get(f"{visit}/findings", fragment=True)),
+        Asked("signature", "preview and signature", doctor, get(f"{visit}/signature"), True),
         Asked("alerts", "critical results, each 5 s", doctor, get("/laboratory/alerts", fragment=True)),
         Asked("arrival", "arrival form", desk, get(f"{arrive}/{day_data.person_id(waiting.person)}"), True),
     ]  # fmt: skip
@@ -104,14 +110,21 @@ async def sit_down(host: str, port: int, password: str) -> None:
     one.close()
 
 
-async def measure(host: str, port: int, password: str, asked: Asked, *, once: int = ONCE) -> Seen:
-    """Ask 10 times to warm up, `once` times by one browser, then as often again by eight together."""
+async def measure(
+    host: str, port: int, password: str, asked: Asked, *, once: int = ONCE, known: Browser | None = None
+) -> Seen:
+    """Ask 10 times to warm up, `once` times by one browser, then as often again by eight together.
+
+    known: a browser that is in already, for somebody without a login.
+    """
     seen = Seen()
     browsers = [Browser(host, port) for _ in range(AT_ONCE)]
     try:
-        await browsers[0].sign_in(asked.login, password)
-        for one in browsers[1:]:  # the same session in several tabs
-            one.cookies, one.proof = dict(browsers[0].cookies), browsers[0].proof
+        if known is None:
+            await browsers[0].sign_in(asked.login, password)
+        first = known or browsers[0]
+        for one in browsers:  # the same session in several tabs
+            one.cookies, one.proof = dict(first.cookies), first.proof
         for _ in range(10):
             await asked.ask(browsers[0])
         if asked.is_page:

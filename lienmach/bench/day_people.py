@@ -1,8 +1,9 @@
 """Thirty people at work: what each of them clicks, one after the other, with a moment of thought in between.
 
-Ten at the desks receive people, twelve doctors examine, four are in the laboratory, four at the dispensary. What pages
-ask for by themselves (critical results, lists that renew themselves) is asked for as well and counted apart: nobody
-clicked there, but it costs the same.
+Seven at the desks receive people, ten doctors examine, three are in the laboratory, three at the dispensary, two take
+money, two close cost statements, one follows the claims, the director looks, a citizen reads (day_money_rounds.py).
+What pages ask for by themselves (critical results, lists that renew themselves) is asked for as well and counted apart:
+nobody clicked there, but it costs the same.
 """
 
 from __future__ import annotations
@@ -11,105 +12,61 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from random import Random
 
-from lienmach.bench import day_data
-from lienmach.bench.browser import Browser, Fields, Page, form_of
+from lienmach.bench import day_citizen, day_data, day_money_rounds
+from lienmach.bench.browser import Browser, Fields, form_of
 from lienmach.bench.client import Broken
+from lienmach.bench.day_person import PIN, Book, Person, Round, Stopped
+from lienmach.bench.node import Node
 
-THOUGHT_SECONDS = (1.0, 4.0)
 BUDGET_MS = 300.0
-PIN = "583914"
-RECEPTION, DOCTORS, LABORATORY, DISPENSARY = 10, 12, 4, 4
+RECEPTION, DOCTORS, LABORATORY, DISPENSARY, CASHIERS, DESK, OFFICERS = 7, 10, 3, 3, 2, 2, 1
 _ORDER = re.compile(r'name="order" value="([^"]+)"')
-_CODE = re.compile(r"/pharmacy/prescriptions/([0-9a-z]{12}-[a-z])")
+_READY = re.compile(r'/pharmacy/prescriptions/([0-9a-z]{12}-[a-z])">(?:(?!</li>).)*why tag good', re.S)
 _VALUE = re.compile(r'name="(v-[0-9a-f]+)"')
 _PERSON = re.compile(r"/registration/arrivals/([A-Za-z0-9.-]+)")
 _SHOWN = re.compile(r'name="shown" value="([0-9a-f]{64})"')
 
 
-@dataclass
-class Book:
-    """What was clicked. clicks: (name, milliseconds); polls: of what pages ask by themselves; done: whole rounds."""
-
-    clicks: list[tuple[str, float]] = field(default_factory=list)
-    polls: list[float] = field(default_factory=list)
-    errors: list[tuple[str, str]] = field(default_factory=list)
-    done: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass
-class Person:
-    """Somebody at work: a signed-in browser, and where their clicks are written down."""
-
-    login: str
-    one: Browser
-    book: Book
-    chance: Random
-    place: str = ""
-    thinks: bool = True
-
-    async def get(self, name: str, path: str, *, fragment: bool = False) -> Page:
-        return await self._click(name, lambda: self.one.get(path, fragment=fragment))
-
-    async def post(
-        self, name: str, path: str, fields: Mapping[str, str] | Fields, *, may: tuple[int, ...] = (),
-        fragment: bool = False,
-    ) -> Page:  # fmt: skip
-        """Send a form and follow where it leads, as one click. may: further statuses that are an answer, not a fault."""
-        return await self._click(name, lambda: self._followed(path, fields, fragment), may)
-
-    async def _followed(self, path: str, fields: Mapping[str, str] | Fields, fragment: bool) -> Page:
-        page = await self.one.post(path, fields, fragment=fragment)
-        return await self.one.get(page.location) if page.status == 303 else page
-
-    async def _click(self, name: str, ask: Callable[[], Awaitable[Page]], may: tuple[int, ...] = ()) -> Page:
-        if self.thinks:
-            await asyncio.sleep(self.chance.uniform(*THOUGHT_SECONDS))
-        begun = time.perf_counter()
-        page = await ask()
-        self.book.clicks.append((name, (time.perf_counter() - begun) * 1000))
-        if page.status >= 400 and page.status not in may:
-            self.book.errors.append((name, f"{page.status} {page.sentence()}"))
-            raise Stopped
-        return page
-
-
-class Stopped(Exception):
-    """A round ends early: an answer was an error, and is in the book."""
-
-
-Round = Callable[[Person, Iterator[int]], Awaitable[None]]
-
-
 def staff() -> list[tuple[str, str, str]]:
-    """(login, name, role) of the thirty."""
+    """(login, name, role) of the thirty; the citizen among them has no login."""
     kinds = (("tiepdon", "Lễ tân", "reception", RECEPTION), ("bacsi", "BS", "doctor", DOCTORS),
              ("xetnghiem", "KTV", "lab", LABORATORY - 1), ("truongxn", "BS", "lab_head", 1),
-             ("duocsi", "DS", "pharmacist", DISPENSARY))  # fmt: skip
+             ("duocsi", "DS", "pharmacist", DISPENSARY), ("thungan", "", "cashier", CASHIERS),
+             ("baohiem", "", "insurance", DESK + OFFICERS), ("giamdoc", "BS", "director", 1))  # fmt: skip
     return [
-        (f"bench-{login}{number}", f"{title} Mẫu Tải {number}", role)
+        (f"bench-{login}{number}", f"{title} Mẫu Tải {number}".strip(), role)
         for login, title, role, count in kinds
         for number in range(1, count + 1)
     ]
 
 
 async def work(
-    host: str, port: int, password: str, people: Iterator[int], seconds: float, begin: Callable[[], None]
+    node: Node, password: str, people: Iterator[int], citizen: int, seconds: float, begin: Callable[[], None]
 ) -> Book:
-    """Sign everybody in, say `begin`, then let them work at once. people: numbers of those who come, each once."""
+    """Sign everybody in, say `begin`, then let them work at once.
+
+    people: numbers of those who come, each once. citizen: number of the person who reads their own record.
+    """
     book, at_work = Book(), []
-    for number, (login, _, role) in enumerate(staff()):
-        one = Person(login, Browser(host, port), book, Random(login), thinks=False)
+    seats: Counter[str] = Counter()
+    for login, _, role in staff():
+        one = Person(login, Browser(node.host, node.port), book, Random(login), thinks=False)
+        one.bank, one.seat = day_citizen.simulator(node, "bank"), seats[role]
+        seats[role] += 1
         await one.one.sign_in(login, password)
-        await _settle_in(one, role, number - RECEPTION)
-        one.thinks = True
-        at_work.append((one, _ROUNDS[role], _POLLS.get(role, ())))
+        await _settle_in(one, role)
+        turn = day_money_rounds.follow_claims if role == "insurance" and one.seat >= DESK else _ROUNDS[role]
+        at_work.append((one, turn, _POLLS.get(role, ())))
+    own = Person("", await day_citizen.enter(node, citizen), book, Random("citizen"))
+    at_work.append((own, day_money_rounds.read_own, ()))
     book.clicks.clear()
     begin()
     until = time.monotonic() + seconds
+    for one, _, _ in at_work:
+        one.thinks = True
     await asyncio.gather(
         *(_keep_working(one, turn, people, until) for one, turn, _ in at_work),
         *(_keep_asking(one, path, every, until) for one, _, polls in at_work for path, every in polls),
@@ -119,15 +76,19 @@ async def work(
     return book
 
 
-async def _settle_in(one: Person, role: str, number: int) -> None:
-    """Choose the room, make a signing key."""
-    if role in ("doctor", "lab_head"):
+async def _settle_in(one: Person, role: str) -> None:
+    """Choose the room, make a signing key, open the drawer."""
+    if role in ("doctor", "lab_head", "cashier", "insurance"):
         await one.one.get("/signing/key")
         fields = {"step": "create", "password": one.one.password, "pin": PIN, "again": PIN}
         await one.post("key", "/signing/key", fields)
     if role == "doctor":
-        one.place = day_data.OWN_ROOMS[number % len(day_data.OWN_ROOMS)].id
+        one.place = day_data.OWN_ROOMS[one.seat % len(day_data.OWN_ROOMS)].id
         await one.post("room", "/outpatient/visits/rooms", {"room": one.place})
+    if role == "cashier":
+        page = await one.get("shift", "/billing/shifts")
+        if page.has('value="open"'):
+            await one.post("shift", "/billing/shifts", {"step": "open", "float": "500000"})
 
 
 async def _keep_working(one: Person, turn: Round, people: Iterator[int], until: float) -> None:
@@ -219,9 +180,10 @@ async def _prescribe(one: Person, visit: str) -> None:
 
 async def _sign(one: Person, visit: str) -> None:
     """Sign what the preview shows; the PIN is asked once a session."""
-    path = f"{visit}/signature"
+    path, shown = f"{visit}/signature", one.one.page
+    await one.get("findings", f"{visit}/findings", fragment=True)
     given = {"result": "2", "outcome": "1", "pin": PIN}
-    fields = {**dict(form_of(one.one.page.text, path)), **given}
+    fields = {**dict(form_of(shown.text, path)), **given}
     page = await one.post("signed", path, fields)
     if "/addenda" not in page.path:
         one.book.errors.append(("signed", f"not signed: {page.sentence()}"))
@@ -250,10 +212,10 @@ async def analyse(one: Person, people: Iterator[int]) -> None:
 
 
 async def dispense(one: Person, people: Iterator[int]) -> None:
-    """The dispensary gives out what waits longest among a quarter of the codes, which is this window's."""
+    """The dispensary gives out what is paid and waits longest among a third of the codes, which is this window's."""
     page = await one.get("window list", "/pharmacy/prescriptions")
-    window = int(one.login[-1]) % DISPENSARY
-    codes = [code for code in dict.fromkeys(_CODE.findall(page.text)) if sum(code.encode()) % DISPENSARY == window]
+    ready = dict.fromkeys(_READY.findall(page.text))
+    codes = [code for code in ready if sum(code.encode()) % DISPENSARY == one.seat]
     if not codes:
         return
     path = f"/pharmacy/prescriptions/{codes[0]}"
@@ -263,9 +225,14 @@ async def dispense(one: Person, people: Iterator[int]) -> None:
 
 _ROUNDS: dict[str, Round] = {
     "reception": receive, "doctor": examine, "lab": analyse, "lab_head": analyse, "pharmacist": dispense,
+    "cashier": day_money_rounds.take_money, "insurance": day_money_rounds.close_statement,
+    "director": day_money_rounds.lead,
 }  # fmt: skip
 _POLLS: dict[str, tuple[tuple[str, float], ...]] = {
     "doctor": (("/laboratory/alerts", 5.0),),
     "lab": (("/laboratory/orders", 15.0),),
     "pharmacist": (("/pharmacy/prescriptions", 10.0),),
+    "cashier": (("/billing/visits", 4.0),),
+    "insurance": (("/insurance/statements?seen=", 15.0), ("/insurance/claims", 20.0)),
+    "director": (("/leaders/day", 20.0),),
 }

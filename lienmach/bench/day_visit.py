@@ -1,4 +1,6 @@
-"""What stands in the record about one visit: 11 resources when it is over, fewer while it waits or runs.
+"""What stands in the record about one visit: 12 resources when it is over, fewer while it waits or runs.
+
+Its cost statement is beside it (day_bills.py).
 
 Shaped as the rooms of care write them, under the ids that they derive, so that their pages read them as their own.
 """
@@ -14,7 +16,7 @@ from lienmach.bench import data, day_data
 from lienmach.bench.day_data import Visit
 
 Resource = dict[str, Any]
-RESOURCES_A_VISIT = 11
+RESOURCES_A_VISIT = 12
 DISEASES = (
     ("J00", "Viêm mũi họng cấp [cảm thường]", "Sổ mũi, ho"), ("I10", "Tăng huyết áp vô căn (nguyên phát)", "Tái khám"),
     ("E11.9", "Đái tháo đường típ 2, không có biến chứng", "Tái khám"), ("J02.9", "Viêm họng cấp", "Đau họng"),
@@ -32,23 +34,34 @@ DRUGS = (
     ("CETI10", "Cetirizin 10 mg", 1, 5),
     ("AMLO5", "Amlodipin 5 mg", 1, 28),
 )
+EXAMINATION, TEST = (45000, 42100), (40000, 30000)  # price, and what the fund counts
+PRICES = {"PARA500": 300, "CETI10": 450, "AMLO5": 380}  # of a piece; insured drugs have one price
 DOCTORS = {"p-p101": ("nv-bacsi", "BS Mẫu Khám Bệnh"), "p-p102": ("nv-bacsi2", "BS Mẫu Nội Khoa")}
 _DOCTOR = ("nv-bacsi2", "BS Mẫu Nội Khoa")
 
 
-def of_visit(visit: Visit) -> Iterator[Resource]:
-    """Everything about a visit as it stands: a waiting one has no note, diagnosis, result or medicine yet."""
+def drawn(visit: Visit) -> tuple[tuple[str, str, str], tuple[Any, ...], tuple[str, str, int, int]]:
+    """The disease, the test and the drug of a visit."""
     chance = Random(f"about {visit.number}")
-    disease, test, drug = chance.choice(DISEASES), chance.choice(TESTS), chance.choice(DRUGS)
+    return chance.choice(DISEASES), chance.choice(TESTS), chance.choice(DRUGS)
+
+
+def of_visit(visit: Visit, *, at_window: bool = False) -> Iterator[Resource]:
+    """Everything about a visit as it stands: a waiting one has no note, diagnosis, result or medicine yet.
+
+    at_window: its medicine waits at the dispensary.
+    """
+    disease, test, drug = drawn(visit)
+    chance = Random(f"measured {visit.number}")
     yield encounter(visit, disease)
     yield _order(visit, visit.exam_id, "exam", visit.room.exam, "Khám bệnh", "", "completed")
-    yield _charge(visit, f"ServiceRequest/{visit.exam_id}", "service", visit.room.exam, (45000, 42100, "13"))
+    yield _charge(visit, f"ServiceRequest/{visit.exam_id}", "service", visit.room.exam, (*EXAMINATION, "13"))
     if visit.state == "arrived":
         return
     is_over = visit.state == "finished"
     yield _order(visit, visit.order_id, "lab", test[0], test[1], test[3], "completed" if is_over else "active")
     status = "billable" if is_over else "planned"
-    yield _charge(visit, f"ServiceRequest/{visit.order_id}", "service", test[0], (40000, 30000, "1"), status)
+    yield _charge(visit, f"ServiceRequest/{visit.order_id}", "service", test[0], (*TEST, "1"), status)
     if not is_over:
         return
     yield _condition(visit, disease)
@@ -57,7 +70,14 @@ def of_visit(visit: Visit) -> Iterator[Resource]:
     result = _result(visit, test, chance)
     yield result
     yield _report(visit, test, result)
-    yield medicine(visit, drug)
+    drug = DRUGS[0] if at_window else drug
+    yield medicine(visit, drug, status="active" if at_window else "completed")
+    yield medicine_charge(visit, drug, status="planned" if at_window else "billable")
+
+
+def key_of(visit: Visit) -> str:
+    """Its MA_LK."""
+    return f"{day_data.FACILITY_CODE}{visit.at:%y%m%d}{visit.number:010d}"
 
 
 def encounter(visit: Visit, disease: tuple[str, str, str] = DISEASES[0]) -> Resource:
@@ -67,9 +87,8 @@ def encounter(visit: Visit, disease: tuple[str, str, str] = DISEASES[0]) -> Reso
         "resourceType": "Encounter",
         "id": visit.id,
         "meta": day_data.TEST,
-        "identifier": [
-            {"system": day_data.SID + "visit", "value": f"{day_data.FACILITY_CODE}{visit.at:%y%m%d}{visit.number:010d}"}
-        ],
+        "extension": [{"url": day_data.EXTENSION + "visit-category", "valueCodeableConcept": _category(visit)}],
+        "identifier": [{"system": day_data.SID + "visit", "value": key_of(visit)}],
         "status": visit.state,
         "class": {"system": day_data.HL7 + "v3-ActCode", "code": "AMB", "display": "ambulatory"},
         "type": [day_data.concept(day_data.CODES + "ma-loai-kcb", "01", "Khám bệnh")],
@@ -95,6 +114,11 @@ def encounter(visit: Visit, disease: tuple[str, str, str] = DISEASES[0]) -> Reso
     last = visit.end if visit.state == "finished" else steps[0][2]
     made["statusHistory"].append({"status": visit.state, "period": {"start": _moment(last)}})
     return made
+
+
+def _category(visit: Visit) -> Resource:
+    """MA_DOITUONG_KCB: at the place where the card is registered, or the patient's own."""
+    return day_data.concept(day_data.CODES + "ma-doituong-kcb", "1.1" if day_data.has_card(visit.person) else "9")
 
 
 def condition_id(visit: Visit, disease: tuple[str, str, str]) -> str:
@@ -134,11 +158,11 @@ def medicine(visit: Visit, drug: tuple[str, str, int, int], *, status: str = "co
     }
 
 
-def medicine_charge(visit: Visit, drug: tuple[str, str, int, int]) -> Resource:
-    """The cost that is expected of a line that waits at the window."""
+def medicine_charge(visit: Visit, drug: tuple[str, str, int, int], *, status: str = "planned") -> Resource:
+    """The cost of a line; `planned` while it waits at the window."""
     code, _, times, days = drug
-    cause = f"MedicationRequest/{visit.request_id}"
-    return _charge(visit, cause, "drug", code, (300, 300, "4"), "planned", times * days)
+    cause, price = f"MedicationRequest/{visit.request_id}", PRICES[code]
+    return _charge(visit, cause, "drug", code, (price, price, "4"), status, times * days)
 
 
 def _order(visit: Visit, own: str, kind: str, code: str, name: str, loinc: str, status: str) -> Resource:

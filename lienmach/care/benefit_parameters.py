@@ -17,29 +17,40 @@ from lienmach.standards.bhxh import benefit
 from lienmach.standards.bhxh.costs import Category, LevelPeriod, Parameters, Period
 from lienmach.standards.vietnam import insurance_card
 
+LISTS = ("base-salary", "card-benefit", "examination-rate")
+
 
 async def read(tx: Transaction, objects: Iterable[str] = ()) -> Parameters:
     """Every dated parameter of the tenant. objects: the object codes of the cards that it is for."""
-    salaries = [
-        Period(Decimal(str(row.data["dong"])), row.valid_from, row.valid_to)
-        for row in await catalogues.all_of(tx, "base-salary")
-    ]
+    return of_rows([row for name in LISTS for row in await catalogues.all_of(tx, name)], objects)
+
+
+def of_rows(rows: Iterable[catalogues.Row], objects: Iterable[str] = ()) -> Parameters:
+    """The parameters that rows of LISTS state; rows of other lists are passed over."""
+    salaries: list[Period] = []
     percents: dict[str, tuple[Period, ...]] = {}
-    for row in await catalogues.all_of(tx, "card-benefit"):
-        percents[row.code] = (*percents.get(row.code, ()), *_periods(row, "percent"))
-    rates = [row.data["rates"] for row in await catalogues.all_of(tx, "examination-rate") if row.data.get("rates")]
-    more: dict[str, Any] = {"examination_rates": tuple(int(one) for one in rates[-1])} if rates else {}
+    more: dict[str, Any] = {}
+    for row in rows:
+        if row.list == "base-salary":
+            salaries.append(Period(Decimal(str(row.data["dong"])), row.valid_from, row.valid_to))
+        elif row.list == "card-benefit":
+            percents[row.code] = (*percents.get(row.code, ()), *_periods(row, "percent"))
+        elif row.list == "examination-rate" and row.data.get("rates"):
+            more["examination_rates"] = tuple(int(one) for one in row.data["rates"])
     return Parameters(tuple(salaries), percents, _levels(objects), **more)
 
 
 async def category(tx: Transaction, code: str, on: date) -> Category | None:
     """One category of the list of a day; None for a code that is not in it."""
     row = await catalogues.get(tx, "ma-doituong-kcb", code, on=on)
-    if row is None:
-        return None
-    outpatient = tuple(_rates(row.data.get("rates", ()), "rate_outpatient"))
-    inpatient = tuple(_rates(row.data.get("rates", ()), "rate_inpatient"))
-    return Category(code, outpatient, inpatient, bool(row.data.get("whole_card")))
+    return category_of(code, row.data) if row is not None else None
+
+
+def category_of(code: str, data: Mapping[str, Any]) -> Category:
+    """The category that a row of the list states."""
+    outpatient = tuple(_rates(data.get("rates", ()), "rate_outpatient"))
+    inpatient = tuple(_rates(data.get("rates", ()), "rate_inpatient"))
+    return Category(code, outpatient, inpatient, bool(data.get("whole_card")))
 
 
 def rate_on(found: Category, kind: str, on: date) -> Decimal | None:

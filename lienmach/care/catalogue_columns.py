@@ -66,6 +66,14 @@ _BY_LIST = {
         "don_gia_bh#": "don gia bh|gia tt bhyt|gia bhyt",
         "t_trantt#": "tran thanh toan|t trantt",
     },
+    "bank": {"code": "bin|ma ngan hang", "name": "ten ngan hang", "short_name": "ten viet tat|ten ngan"},
+    "bank-account": {
+        "code": "ma cskcb|ma co so",
+        "name": "ten co so",
+        "bin": "bin|ma ngan hang",
+        "account": "so tai khoan|tai khoan",
+        "holder": "chu tai khoan|ten tai khoan",
+    },
     "ma-khoa": {"code": "ma khoa", "name": "ten khoa"},
     "dan-toc": {"code": "ma dan toc", "name": "ten dan toc"},
     "nghe-nghiep": {"code": "ma nghe nghiep|ma nghe", "name": "ten nghe nghiep"},
@@ -131,9 +139,12 @@ _MORE = {
     "priority-group": "confidence rank# from_years# under_years#",
     "public-holiday": "confidence",
     "slip-tolerance": "confidence days_before# days_after#",
+    "bank": "confidence mark swift can_receive? can_pay?",
+    "bank-account": "confidence",
     "snippet": "confidence text order_set",
     "note-template": "confidence specialty sections{}",
     "order-set": "confidence specialty services[] drugs{} icd10[]",
+    "claim-rule": "confidence level moment mender fields[] is_checked? place",
 }
 LISTS = tuple(_MORE)
 

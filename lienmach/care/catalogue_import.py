@@ -95,9 +95,28 @@ def read_lines(list_name: str, sheet: Sheet) -> tuple[list[Line], list[Fault], l
             continue
         earlier[key] = number
         found.append(line)
+    crossed = _overlaps(found)
+    faults += [fault for fault, _ in crossed]
+    found = [one for one in found if not any(one.number in numbers for _, numbers in crossed)]
     if list_name == "icd10":
         found = _with_finer(found)
     return found, faults, ignored
+
+
+def _overlaps(lines: Sequence[Line]) -> list[tuple[Fault, tuple[int, int]]]:
+    """Two lines of a code of which the first ends, as the file says, after the second has begun; with their numbers."""
+    found: list[tuple[Fault, tuple[int, int]]] = []
+    last: dict[str, Line] = {}
+    for line in sorted((one for one in lines if one.starts_on), key=lambda one: (one.code, one.starts_on, one.number)):
+        before = last.get(line.code)
+        if before is not None and before.ends_on is not None and before.ends_on >= (line.starts_on or before.ends_on):
+            text = (
+                f"Mã {line.code}: bắt đầu ngày {line.starts_on:%d/%m/%Y} trùng với dòng {before.number} còn hiệu lực "
+                f"đến {before.ends_on:%d/%m/%Y}; sửa ngày của một trong hai dòng."
+            )
+            found.append((Fault(line.number, text), (before.number, line.number)))
+        last[line.code] = line
+    return found
 
 
 def _line(list_name: str, sheet: Sheet, columns: list[str], number: int, cells: list[str]) -> Line:
@@ -113,6 +132,8 @@ def _line(list_name: str, sheet: Sheet, columns: list[str], number: int, cells: 
             if column == "code" and list_name == "price" and ":" not in cell:
                 own[column] = _prefix(sheet.headers[at]) + cell
         else:
+            if column == "account" and (number, at) in sheet.numeric:
+                raise ValueError(f"Ô tài khoản “{cell}” là số, có thể đã mất số 0; hãy định dạng cột là Văn bản")
             name, value = catalogue_columns.read(column, cell)
             data[name] = value
     code, name = own.get("code", ""), own.get("name", "")

@@ -20,6 +20,7 @@ from decimal import Decimal
 from typing import Any
 
 from lienmach.base import clock, errors
+from lienmach.base.jobs import JobRow
 from lienmach.care import charge_lines, insurance, resources, systems, visit_cards, visit_facts
 from lienmach.care.charge_lines import ChargeLine
 from lienmach.care.resources import Resource
@@ -33,6 +34,7 @@ LISTS = {"service": systems.SERVICE, "drug": systems.DRUG}
 DONE_AT = systems.EXTENSION + "charge-done-at"  # valueDateTime: when it was done or given out (NGAY_TH_YL)
 REASON = systems.EXTENSION + "charge-cancel-reason"  # valueString
 COUNTED = ("planned", "billable", "billed")
+CONSIDER = "claims.consider"  # the job that looks again at statement and claim of a visit
 _LINES_MAX = 1000
 _REFERENCE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64}")
 
@@ -103,14 +105,17 @@ async def expect(
         stored = await resources.update(tx, {**item, "meta": {**item.get("meta", {}), **known["meta"]}})
     if line.line.scope == costs.IN_SCOPE:
         await insurance.queue_check_in(tx, encounter_id, first_cost=line)
+    if not visit_facts.is_open(encounter):
+        consider_claim(tx, encounter_id)
     return stored
 
 
 async def settle(tx: Transaction, cause: str, *, quantity: Decimal | None = None, at: datetime | None = None) -> Stored:
     """Make a charge final: done, or given out. quantity: all that was used or given so far, 0 for nothing at all.
 
-    at: when (NGAY_TH_YL), aware; now if left out. May be called again while nothing is billed: the last quantity holds.
-    Raises errors.NotFound without such a charge, errors.Conflict if it was cancelled or billed.
+    at: when (NGAY_TH_YL), aware; now if left out. May be called again: the last quantity holds. After the statement of
+    the visit was closed too: it says another sum then, and the claim is looked at again. Raises errors.NotFound without
+    such a charge, errors.Conflict if it was cancelled or billed.
     """
     item = await resources.read(tx, "ChargeItem", charge_id(cause))
     if item["status"] not in ("planned", "billable", "not-billable"):
@@ -121,9 +126,24 @@ async def settle(tx: Transaction, cause: str, *, quantity: Decimal | None = None
     item["status"] = "billable" if amount else "not-billable"
     if amount:
         item["quantity"] = {"value": amount}
+        item["performer"] = [{"actor": resources.me(tx)}]  # NGUOI_THUC_HIEN of the claim
+    consider_claim(tx, resources.id_of(item.get("context"), "Encounter"))
     return await resources.update(
         tx, visit_facts.with_extension(item, DONE_AT, "valueDateTime", clock.to_instant(at or tx.now))
     )
+
+
+async def renew(tx: Transaction, cause: str, *, quantity: Decimal) -> Stored:
+    """Expect a charge again that was settled: what was let go is promised anew. quantity: all of it, above 0.
+
+    Raises errors.NotFound without such a charge, errors.Conflict if it was cancelled or billed.
+    """
+    item = await resources.read(tx, "ChargeItem", charge_id(cause))
+    if item["status"] not in ("planned", "billable", "not-billable"):
+        raise errors.Conflict("This cost was cancelled or billed already; nothing was changed.")
+    item |= {"status": "planned", "quantity": {"value": quantity}}
+    consider_claim(tx, resources.id_of(item.get("context"), "Encounter"))
+    return await resources.update(tx, visit_facts.with_extension(item, DONE_AT, "valueDateTime", None))
 
 
 async def cancel(tx: Transaction, cause: str, reason: str) -> Stored | None:
@@ -134,9 +154,16 @@ async def cancel(tx: Transaction, cause: str, reason: str) -> Stored | None:
     if item["status"] == "billed":
         raise errors.Conflict("This cost is on a bill already; the bill must be changed first.")
     item["status"] = "aborted"
+    consider_claim(tx, resources.id_of(item.get("context"), "Encounter"))
     return await resources.update(
         tx, visit_facts.with_extension(item, REASON, "valueString", reason.strip()[:500] or None)
     )
+
+
+def consider_claim(tx: Transaction, encounter_id: str) -> None:
+    """Let statement and claim of a visit be looked at again when tx has committed; said twice it is once."""
+    if encounter_id and not any(one.kind == CONSIDER and one.payload["encounter"] == encounter_id for one in tx.jobs):
+        tx.jobs.append(JobRow(CONSIDER, {"encounter": encounter_id}))
 
 
 @dataclass(frozen=True)
@@ -156,8 +183,9 @@ async def of_visit(
 ) -> VisitAmounts:
     """Every amount of a visit as it stands in this unit, its own pending charges included.
 
-    extra: lines that an order would add; they come last, in their order. without: causes left out. A visit without a
-    card is the patient's own; a card that nobody has verified counts provisionally and is said so in `remarks`.
+    extra: lines that an order would add; they come last, in their order. without: causes, or ids of charges, left out.
+    A visit without a card is the patient's own; a card that nobody has verified counts provisionally and is said so in
+    `remarks`.
     """
     stored, added, basis = await _gather(tx, encounter_id, extra, without)
     return _compute(basis, [*stored, *added])
@@ -173,7 +201,7 @@ async def _gather(
     tx: Transaction, encounter_id: str, extra: Sequence[NewLine], without: Iterable[str]
 ) -> tuple[list[ChargeLine], list[ChargeLine], Basis]:
     encounter = await resources.read(tx, "Encounter", encounter_id)
-    left_out = {charge_id(cause) for cause in without}
+    left_out = {one for cause in without for one in (cause, charge_id(cause))}
     found = [charge_lines.read(one, tx.tenant.time_zone) for one in await items_of_visit(tx, encounter_id)]
     stored = [one for one in found if one.line.key not in left_out]
     added = await charge_lines.of_catalogue(tx, extra) if extra else []

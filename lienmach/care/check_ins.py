@@ -17,7 +17,7 @@ from lienmach.standards.bhxh import check_in, costs
 from lienmach.standards.vietnam import identity, names
 
 CHANNEL = "checkin"
-_SEXES = {"male": "1", "female": "2"}
+SEXES = {"male": "1", "female": "2"}
 _PERSONAL = ("cccd", "cmnd", "passport")
 
 
@@ -53,8 +53,8 @@ async def _values(
         "MA_BN": patient["id"],
         "HO_TEN": names.shown(patient),
         "SO_CCCD": personal_number(patient),
-        "NGAY_SINH": check_in.birth12(str(patient.get("birthDate", "")), _born_at(patient, arrived_at)),
-        "GIOI_TINH": _SEXES.get(str(patient.get("gender", "")), "3"),
+        "NGAY_SINH": check_in.birth12(str(patient.get("birthDate", "")), born_at(patient, arrived_at)),
+        "GIOI_TINH": SEXES.get(str(patient.get("gender", "")), "3"),
         "MA_THE_BHYT": ";".join(one.number for one in cards),
         "MA_DKBD": ";".join(one.initial_facility for one in cards),
         "GT_THE_TU": ";".join(check_in.date8(one.from_on) for one in cards),
@@ -86,8 +86,8 @@ def personal_number(patient: Resource) -> str:
     return next((found[key] for key in _PERSONAL if found.get(key)), "")
 
 
-def _born_at(patient: Resource, arrived_at: datetime) -> datetime | None:
-    """The time of birth of a newborn (28 days), if the record has it."""
+def born_at(patient: Resource, arrived_at: datetime) -> datetime | None:
+    """The time of birth of somebody who is at most 28 days old on arrival, if the record has it; else None."""
     for one in (patient.get("_birthDate") or {}).get("extension", ()):
         if str(one.get("url", "")).endswith("/patient-birthTime") and one.get("valueDateTime"):
             at = datetime.fromisoformat(one["valueDateTime"].replace("Z", "+00:00")).astimezone(arrived_at.tzinfo)

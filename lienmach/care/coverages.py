@@ -7,6 +7,7 @@ portal are one resource. What a card means for money: standards/bhxh/benefit.py;
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -27,6 +28,7 @@ RESULT = systems.EXTENSION + "card-result"  # valueCode: the portal's result; ab
 CHECKED = systems.EXTENSION + "card-checked-at"  # valueDateTime of that answer
 COPAYMENT = systems.EXTENSION + "card-copayment"  # complex: on (valueDate), amount (valueDecimal), of this year
 AREA = systems.EXTENSION + "card-area"  # valueCode: MA_KHUVUC K1, K2, K3
+_PEOPLE_AT_ONCE = 40
 FORCES = frozenset({"QN", "CA", "CY"})
 
 
@@ -140,7 +142,21 @@ async def of_patient(tx: Transaction, patient_id: str) -> list[InsuredCard]:
             one = resources.of(change.stored())
             if resources.id_of(one.get("beneficiary"), "Patient") == patient_id:
                 found[one["id"]] = one
-    cards = [card for one in found.values() if (card := card_of(one)) is not None]
+    return _ordered(found.values())
+
+
+async def of_patients(tx: Transaction, patient_ids: Iterable[str]) -> dict[str, list[InsuredCard]]:
+    """The cards of several people as they are stored, for a list; at most 40 people are asked for at once."""
+    wanted, found = sorted(set(patient_ids)), dict[str, list[Resource]]()
+    for start in range(0, len(wanted), _PEOPLE_AT_ONCE):
+        named = ",".join(f"Patient/{one}" for one in wanted[start : start + _PEOPLE_AT_ONCE])
+        for one in await resources.find(tx, "Coverage", ("beneficiary", named), count=1000):
+            found.setdefault(resources.id_of(one.get("beneficiary"), "Patient"), []).append(one)
+    return {own: _ordered(group) for own, group in found.items()}
+
+
+def _ordered(coverages: Iterable[Resource]) -> list[InsuredCard]:
+    cards = [card for one in coverages if (card := card_of(one)) is not None]
     return sorted(cards, key=lambda one: (one.is_active, one.to_on or date.max, one.number), reverse=True)
 
 

@@ -19,6 +19,7 @@ from lienmach.care import (
     drug_formulary,
     drug_lines,
     drug_rules,
+    prescribing_questions,
     resources,
     systems,
 )
@@ -62,7 +63,9 @@ async def check(
     formulary = await drug_formulary.read(tx, day)
     rows = [(drug(formulary, one.drug_code), one) for one in lines]
     facts = await drug_facts.read(tx, formulary, patient_id, encounter_id=encounter_id, on=day, without=without)
-    return drug_rules.judge(await _with_list(tx, facts, rows, day), rows, formulary)
+    asked = await prescribing_questions.dangers(tx, tx.actor.reference, rows, facts.codes)
+    found = drug_rules.judge(await _with_list(tx, facts, rows, day), rows, formulary)
+    return drug_danger.gravest_first([*found, *asked])
 
 
 def drug(formulary: Formulary, code: str) -> Row:
@@ -128,6 +131,8 @@ async def _refuse_dangers(
     for current in facts.current:
         reasons = {**current.overrides, **reasons}
     found = [one for line in steps for one in drug_rules.judge(facts, [(row, line)], formulary)]
+    doctor = str((resource.get("requester") or {}).get("reference", ""))
+    found += await prescribing_questions.dangers(tx, doctor, [(row, line) for line in steps], facts.codes)
     refuse(drug_danger.gravest_first(found), reasons)
 
 

@@ -7,6 +7,7 @@ secondary). Each asking is a message of the outbox and a CoverageEligibilityRequ
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -23,6 +24,8 @@ from lienmach.standards.vietnam import identity, names
 __all__ = ["ask", "look_up_body", "provisional_category", "queue_check_in", "state_of"]
 
 CHANNEL = "insurance"
+_ASKED = "card/"  # how the keys of look-ups of a card begin
+_PEOPLE_AT_ONCE = 40
 MOMENTS = ("arrival", "demand", "after-orders")
 MOMENT = systems.EXTENSION + "look-up-moment"  # valueCode on the request and its response
 RESULT_CODE = systems.EXTENSION + "look-up-result"  # valueCode on a response: maKetQua
@@ -92,8 +95,35 @@ async def state_of(tx: Transaction, patient_id: str) -> CardState:
     patient = await resources.read(tx, "Patient", patient_id)
     cards = await coverages.of_patient(tx, patient_id)
     asked = await outbox.of_subject(tx, f"Patient/{patient_id}", channel=CHANNEL, limit=5)
-    newest = next((one for one in asked if one.key.startswith("card/")), None)
+    newest = next((one for one in asked if one.key.startswith(_ASKED)), None)
     answers = await resources.find(tx, "CoverageEligibilityResponse", ("patient", f"Patient/{patient_id}"), count=5)
+    return _state(tx, patient, cards, newest, answers)
+
+
+async def states_of(tx: Transaction, patient_ids: Iterable[str]) -> dict[str, CardState]:
+    """The same of several people, read together, for a list; who is not there is left out."""
+    people = await resources.read_many(tx, "Patient", patient_ids)
+    cards = await coverages.of_patients(tx, people)
+    named = {own: f"Patient/{own}" for own in people}
+    asked = await outbox.newest_of(tx, list(named.values()), channel=CHANNEL, key_begins=_ASKED)
+    answers: dict[str, list[Resource]] = {}
+    for start in range(0, len(people), _PEOPLE_AT_ONCE):
+        group = ",".join(sorted(named.values())[start : start + _PEOPLE_AT_ONCE])
+        for one in await resources.find(tx, "CoverageEligibilityResponse", ("patient", group), count=1000):
+            answers.setdefault(resources.id_of(one.get("patient"), "Patient"), []).append(one)
+    return {
+        own: _state(tx, one, cards.get(own, []), asked.get(named[own]), answers.get(own, []))
+        for own, one in people.items()
+    }
+
+
+def _state(
+    tx: Transaction,
+    patient: Resource,
+    cards: list[InsuredCard],
+    newest: outbox.Message | None,
+    answers: Sequence[Resource],
+) -> CardState:
     said = max((one for one in answers if _code(one)), key=lambda one: one["created"], default=None)
     active = tuple(one for one in cards if one.is_active)
     has_number = bool(coverages.number_of(patient) or cards)
@@ -164,7 +194,7 @@ def look_up_body(patient: Resource, number: str, operator: str = "", operator_nu
 
 
 async def _queue(tx: Transaction, patient: Resource, number: str, encounter_id: str, moment: str) -> None:
-    key = f"card/{patient['id']}/{moment}/{encounter_id}/{clock.to_instant(tx.now)}"
+    key = f"{_ASKED}{patient['id']}/{moment}/{encounter_id}/{clock.to_instant(tx.now)}"
     operator = await _operator(tx)
     body = look_up_body(patient, number, tx.actor.display, operator)
     message = outbox.queue(tx, CHANNEL, key, body, subject=f"Patient/{patient['id']}")

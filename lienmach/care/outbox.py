@@ -30,6 +30,8 @@ SEND = "outbox.send"
 ADDRESSES = {
     "insurance": "insurance_url",
     "checkin": "insurance_url",
+    "claim": "insurance_url",
+    "einvoice": "einvoice_url",
     "prescription": "prescription_url",
     "prescription-sale": "prescription_url",
     "sms": "sms_url",
@@ -176,18 +178,34 @@ async def of_subject(tx: Transaction, subject: str, *, channel: str = "", limit:
     return [message_of(row) for row in rows]
 
 
+async def newest_of(tx: Transaction, subjects: Sequence[str], *, channel: str, key_begins: str) -> dict[str, Message]:
+    """Subject -> what was queued last about it under a key that begins so; subjects without one are left out."""
+    rows = await tx.fetch(
+        """select m.* from unnest($2::text[]) s(subject) cross join lateral (
+               select * from outbox_message where tenant = $1 and subject = s.subject and channel = $3
+                   and starts_with(key, $4) order by queued_at desc, message_id limit 1) m""",
+        tx.tenant.number, sorted(set(subjects)), channel, key_begins,
+    )  # fmt: skip
+    return {row["subject"]: message_of(row) for row in rows}
+
+
 async def listed(
     tx: Transaction, *, states: Sequence[str] = STATES, channel: str = "", limit: int = 100
 ) -> list[Message]:
     """Messages in these states: what needs a person first, then what waits longest; sent ones newest first."""
+    # Two questions, each in the order of an index: nearly all messages were sent.
     rows = await tx.fetch(
         """select * from outbox_message
-            where tenant = $1 and state = any($2) and ($3 = '' or channel = $3)
-            order by state = 'sent', state <> 'refused',
-                     case when state = 'sent' then extract(epoch from -(queued_at - 'epoch'::timestamptz))
-                          else extract(epoch from queued_at) end, message_id limit $4""",
+            where tenant = $1 and state <> 'sent' and state = any($2) and ($3 = '' or channel = $3)
+            order by state <> 'refused', queued_at, message_id limit $4""",
         tx.tenant.number, list(states), channel, limit,
     )  # fmt: skip
+    if "sent" in states and len(rows) < limit:
+        rows += await tx.fetch(
+            """select * from outbox_message where tenant = $1 and state = 'sent' and ($2 = '' or channel = $2)
+                order by queued_at desc, message_id limit $3""",
+            tx.tenant.number, channel, limit - len(rows),
+        )  # fmt: skip
     return [message_of(row) for row in rows]
 
 

@@ -19,8 +19,9 @@ import asyncpg
 from lienmach.base import errors, jobs
 from lienmach.base.actor import Actor
 from lienmach.base.jobs import Job, JobRow, Taken
-from lienmach.care import insurance_answers, outbox
-from lienmach.care.gateways import calls, checkin, insurance, prescription, prescription_sale, sms
+from lienmach.care import insurance_answers, outbox, outbox_order
+from lienmach.care.claims import answers
+from lienmach.care.gateways import calls, checkin, claim, einvoice, insurance, prescription, prescription_sale, sms
 from lienmach.care.gateways.calls import Line
 from lienmach.care.outbox import SEND, Answer, Claim, Message
 from lienmach.record.transaction import Store, Transaction
@@ -43,6 +44,8 @@ class Gateway(Protocol):
 GATEWAYS: dict[str, Any] = {
     "insurance": insurance,
     "checkin": checkin,
+    "claim": claim,
+    "einvoice": einvoice,
     "prescription": prescription,
     "prescription-sale": prescription_sale,
     "sms": sms,
@@ -74,6 +77,7 @@ async def send(store: Store, job: Taken) -> None:
     async def keep(tx: Transaction) -> None:
         if answer.outcome == "done":
             await insurance_answers.receive(tx, message, answer)
+            await answers.receive(tx, message, answer)
         tx.also(functools.partial(_record, tx, message, answer, asked_at))
 
     async def put_aside(tx: Transaction) -> None:
@@ -117,6 +121,8 @@ async def _claim(own: str, tx: Transaction) -> Claim:
         if row["state"] == "sending" and row["next_at"] is not None and row["next_at"] > now:
             later = [JobRow(SEND, {"message": own}, row["next_at"] + timedelta(seconds=1))]
             await jobs.queue(connection, tenant, later)  # another worker is at it; look again if it dies
+            return
+        if not await outbox_order.may_go(connection, tx, row):
             return
         claim.is_unknown = row["state"] == "sending" or row["problem"] in ("timeout", "no-connection", "server-error")
         claim.message = outbox.message_of(row)

@@ -33,6 +33,11 @@ TITLES = {
     "referral": "Phiếu chuyển cơ sở",
     "appointment-slip": "Phiếu hẹn khám lại",
     "sick-leave": "Giấy nghỉ việc hưởng BHXH",
+    "receipt": "Biên lai thu tiền",
+    "deposit-slip": "Phiếu thu tạm ứng",
+    "refund-slip": "Phiếu hoàn tiền",
+    "invoice": "Hoá đơn",
+    "cost-statement": "Bảng kê chi phí (01/KBCB)",
 }
 
 

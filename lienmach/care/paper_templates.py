@@ -29,6 +29,11 @@ KINDS = (
     "referral",
     "appointment-slip",
     "sick-leave",
+    "receipt",
+    "deposit-slip",
+    "refund-slip",
+    "invoice",
+    "cost-statement",
 )
 SOURCE_CHARACTERS_MAX = 60_000
 _FOLDER = Path(__file__).with_name("paper")

@@ -31,6 +31,7 @@ from lienmach.care import (
     resources,
     signing,
     systems,
+    visit_cards,
     visit_facts,
 )
 from lienmach.care.papers_data import PaperVisit
@@ -149,6 +150,7 @@ async def facts_of(tx: Transaction, visit: PaperVisit) -> PaperFacts:
         leave_days=max((int(row.data.get("sick_leave_max") or 0) for row in rows.values()), default=0),
         is_long_term=any(bool(row.data.get("long_term")) for row in rows.values()),
         is_inpatient=visit_facts.kind_of(visit.encounter) in _INPATIENT,
+        is_insured=visit_facts.category_of(visit.encounter) not in ("", visit_cards.SELF_PAY),
     )
 
 
@@ -233,7 +235,7 @@ async def _sheet(
     if isinstance(said, SickLeave):
         licence = await _licence(tx)
         named = f"{doctor} · {licence}" if licence else doctor
-        return papers_sheets.sick_leave(visit, said, number, _serial(at.date(), count), named, at)
+        return papers_sheets.sick_leave(visit, said, number, serial(at.date(), count), named, at)
     return await papers_sheets.visit_summary(tx, visit, number, doctor, said.advice, at)
 
 
@@ -269,7 +271,7 @@ def _count_of(document: Resource, prefix: str) -> int | None:
     return int(last) if number.startswith(prefix) and last.isdigit() else None
 
 
-def _serial(on: date, count: int) -> str:
+def serial(on: date, count: int) -> str:
     """SO_SERI of a sick leave; C65 is the form's own letters (memory)."""
     return f"{on:%y}-C65-{count:06}"
 

@@ -45,7 +45,7 @@ class PaperFacts:
     """What the checks need of the visit. visit_on: day of the visit. diagnoses: ICD-10, main first.
 
     leave_days: the longest leave that the catalogue allows for one of the codes, 0 if it says nothing.
-    is_inpatient: by MA_LOAI_KCB. birth: FHIR date. social_number: MA_BHXH as it is known, or "".
+    is_inpatient: by MA_LOAI_KCB. is_insured: by its category. birth: FHIR date. social_number: MA_BHXH, or "".
     """
 
     visit_on: date
@@ -56,6 +56,7 @@ class PaperFacts:
     leave_days: int = 0
     is_long_term: bool = False
     is_inpatient: bool = False
+    is_insured: bool = False
 
     @property
     def is_young_child(self) -> bool:
@@ -127,6 +128,8 @@ def check_referral(paper: Referral, facts: PaperFacts) -> list[Fault]:
     found = _diagnosed(facts)
     if not paper.to_name.strip():
         found.append(Fault("to_name", "Ghi tên cơ sở tiếp nhận."))
+    if facts.is_insured and not paper.to_code:
+        found.append(Fault("to_code", "Ghi mã cơ sở tiếp nhận: hồ sơ BHYT không gửi được nếu thiếu (PAP-06)."))
     if paper.to_code and not _FACILITY_CODE.fullmatch(paper.to_code):
         found.append(Fault("to_code", "Mã cơ sở khám chữa bệnh có đúng 5 ký tự, ví dụ 79099."))
     if paper.reason_kind not in REFERRAL_REASONS:

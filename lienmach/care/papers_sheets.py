@@ -19,6 +19,7 @@ from lienmach.care import (
 from lienmach.care.papers_data import PaperVisit
 from lienmach.care.papers_rules import AppointmentSlip, Referral, SickLeave
 from lienmach.record.transaction import Transaction
+from lienmach.standards.vietnam import number_words
 
 Sheet = dict[str, Any]
 TITLES = {
@@ -28,7 +29,6 @@ TITLES = {
     "visit-summary": "Phiếu tóm tắt lần khám",
 }
 PARTS = {"morning": "Sáng, từ 07:00 đến 11:30", "afternoon": "Chiều, từ 13:00 đến 16:30"}
-_WORDS = ("không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín")
 _RESULTS_MAX = 40
 
 
@@ -163,19 +163,8 @@ async def visit_summary(
 
 
 def in_words(number: int) -> str:
-    """A number of days below a thousand in Vietnamese words, such as `ba mươi mốt`."""
-    hundreds, rest = divmod(number, 100)
-    tens, ones = divmod(rest, 10)
-    said = [f"{_WORDS[hundreds]} trăm"] if hundreds else []
-    if tens > 1:
-        said.append(f"{_WORDS[tens]} mươi")
-    elif tens == 1:
-        said.append("mười")
-    elif hundreds and ones:
-        said.append("linh")
-    if ones or not said:
-        said.append({1: "mốt" if tens > 1 else "một", 5: "lăm" if tens else "năm"}.get(ones, _WORDS[ones]))
-    return " ".join(said)
+    """A number of days in Vietnamese words, such as `ba mươi mốt`."""
+    return number_words.words(number)
 
 
 def _head(visit: PaperVisit, kind: str, number: str, at: datetime) -> Sheet:

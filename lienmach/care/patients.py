@@ -7,7 +7,7 @@ form becomes: `person_draft.py`.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import asyncpg
@@ -108,9 +108,10 @@ async def read_banner(tx: Transaction, patient_id: str, *, en: bool = False) -> 
     allergies = await _about(tx, "AllergyIntolerance", patient_id, [("_count", "50")])
     weights = await _about(tx, "Observation", patient_id, [("code", WEIGHT), ("_count", "1")])
     cards = await _about(tx, "Coverage", patient_id, [("_count", "20")])
-    return banner.build(
+    built = banner.build(
         patient, today=_today(tx), allergies=allergies, weight=weights[0] if weights else None, coverages=cards, en=en
     )
+    return built if weights is not None else replace(built, weight="")  # not for this role is not "not weighed"
 
 
 async def _about(tx: Transaction, kind: str, patient_id: str, params: search.Params) -> list[dict[str, Any]] | None:

@@ -18,9 +18,11 @@ from lienmach.standards.vietnam.remark import Remark
 EXTENSIONS = "https://lienmach.org/fhir/StructureDefinition/"
 PLACE_CODE = EXTENSIONS + "place-code"
 ETHNIC_GROUP = EXTENSIONS + "ethnic-group"
+OCCUPATION = EXTENSIONS + "patient-occupation"  # valueCodeableConcept of list nghe-nghiep (MA_NGHE_NGHIEP)
 SIMILAR_REASON = EXTENSIONS + "registered-although-similar"
 COMMUNE_SYSTEM = "https://lienmach.org/sid/commune"
 PROVINCE_SYSTEM = "https://lienmach.org/sid/province"
+OCCUPATION_SYSTEM = "https://lienmach.org/fhir/CodeSystem/nghe-nghiep"
 ETHNIC_SYSTEM = "https://lienmach.org/sid/ethnic-group"
 _CHILD_MONTHS = 72
 TEST_DATA = {
@@ -36,7 +38,7 @@ class PersonDraft:
 
     Numbers as typed. address_line: house, street, hamlet. commune_code, province_code: of today; address_text: an
     address that could not be resolved, kept as written. former_address: how it was called before July 2025. guardian:
-    who comes along with a child. demo: mark as synthetic (HTEST).
+    who comes along with a child. occupation_code, occupation_name: a row of list nghe-nghiep. demo: synthetic (HTEST).
     """
 
     name: str = ""
@@ -54,6 +56,8 @@ class PersonDraft:
     address_text: str = ""
     former_address: str = ""
     ethnic_code: str = ""
+    occupation_code: str = ""
+    occupation_name: str = ""
     guardian: str = ""
     demo: bool = False
 
@@ -153,6 +157,10 @@ def build(draft: PersonDraft, *, similar_reason: str = "") -> dict[str, Any]:
         extensions.append(
             {"url": ETHNIC_GROUP, "valueCoding": {"system": ETHNIC_SYSTEM, "code": group.code, "display": group.name}}
         )
+    if draft.occupation_code:
+        coding = {"system": OCCUPATION_SYSTEM, "code": draft.occupation_code, "display": draft.occupation_name}
+        filled = {name: value for name, value in coding.items() if value}
+        extensions.append({"url": OCCUPATION, "valueCodeableConcept": {"coding": [filled]}})
     if similar_reason.strip():
         extensions.append({"url": SIMILAR_REASON, "valueString": similar_reason.strip()[:500]})
     if extensions:

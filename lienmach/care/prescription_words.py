@@ -9,10 +9,9 @@ from decimal import Decimal
 
 from lienmach.care.catalogues import Row
 from lienmach.care.drug_lines import RxLine
-from lienmach.standards.vietnam import formats
+from lienmach.standards.vietnam import formats, number_words
 
 MOMENTS = ("sáng", "trưa", "chiều", "tối")
-_DIGITS = ("không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín")
 
 
 def dosage(line: RxLine, drug: Row) -> str:
@@ -55,28 +54,8 @@ def quantity_in_words(amount: Decimal) -> str:
     """A whole quantity in words with a capital first: "Mười bốn"; "" for one that is not whole."""
     if amount != int(amount) or not 0 < amount < 1000:
         return ""
-    text = in_words(int(amount))
+    text = number_words.words(int(amount))
     return text[:1].upper() + text[1:]
-
-
-def in_words(number: int) -> str:
-    """A number from 0 to 999 as it is said: 21 "hai mươi mốt", 105 "một trăm linh năm"."""
-    hundreds, rest = divmod(number, 100)
-    tens, ones = divmod(rest, 10)
-    said = [_DIGITS[hundreds], "trăm"] if hundreds else []
-    if tens == 0 and hundreds and ones:
-        said += ["linh", _DIGITS[ones]]
-    elif tens == 0:
-        said += [_DIGITS[ones]] if ones or not hundreds else []
-    else:
-        said += ["mười"] if tens == 1 else [_DIGITS[tens], "mươi"]
-        if ones == 1 and tens > 1:
-            said.append("mốt")
-        elif ones == 5:
-            said.append("lăm")
-        elif ones:
-            said.append(_DIGITS[ones])
-    return " ".join(said)
 
 
 def _number(value: Decimal) -> str:

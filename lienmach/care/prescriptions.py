@@ -25,6 +25,7 @@ from lienmach.care import (
     drug_lines,
     drug_safety,
     facility,
+    licences,
     outbox,
     prescription_lines,
     prescription_message,
@@ -65,13 +66,15 @@ async def write(
     reasons: danger key -> why it is right here. replaces: the code of a prescription of this visit that these lines
     take the place of; its lines are stopped. After the end of the visit only that is possible, on the same day and
     while nothing of it was given out (prescription_replacement.py). Raises drug_danger.Dangerous (Unprocessable, one
-    Issue a danger: blocks, and those that want a reason), errors.Conflict (too late, or a sent one of its kind stands).
+    Issue a danger: blocks, and those that want a reason), errors.Unprocessable (no licence in force, RX-09),
+    errors.Conflict (too late, or a sent one of its kind stands).
     """
     encounter = await resources.read(tx, "Encounter", encounter_id)
     if not lines:
         raise errors.Unprocessable("Đơn thuốc chưa có dòng nào; hãy thêm thuốc.")
     if not visit_facts.is_open(encounter) and not replaces:
         raise errors.Conflict("Lượt khám đã kết thúc; chỉ có thể kê đơn mới thay thế một đơn đã có.")
+    await licences.check(tx)
     await visit_premises.hold(tx, encounter)
     standing = await of_visit(tx, encounter_id)
     replaced = [one for one in standing if replaces and drug_safety.code_of(one) == prescription_code.tidy(replaces)]

@@ -168,6 +168,14 @@ async def issue(
     return taken
 
 
+async def reserved(tx: Transaction, cause: str) -> Decimal:
+    """What is still promised to a line."""
+    rows = await tx.fetch(
+        "select quantity from stock_reservation where tenant = $1 and cause = $2", tx.tenant.number, cause
+    )
+    return sum((row["quantity"] for row in rows), Decimal(0))
+
+
 _GIVEN = """select -coalesce(sum(quantity), 0) from stock_move
             where tenant = $1 and cause = $2 and kind in ('issue', 'return')"""
 

@@ -18,6 +18,7 @@ ORDER = _SID + "order"  # ServiceRequest.requisition: one number for what was or
 SPECIMEN = _SID + "specimen"  # Specimen.identifier and the barcode on the tube
 PRESCRIPTION = _SID + "prescription"  # MedicationRequest.groupIdentifier: the 14-character national code
 PAPER = _SID + "paper"  # number of a referral, appointment slip or sick leave
+BILL = _SID + "bill"  # Invoice.identifier: the number of a cost statement and of its bill
 BOOKING = _SID + "booking"  # Appointment.identifier: the secret of its QR ticket
 
 # Codes; the lists of the same name stand in care/catalogues.py

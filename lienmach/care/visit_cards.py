@@ -8,7 +8,7 @@ the same, and that is said.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -71,12 +71,27 @@ async def basis_of(tx: Transaction, encounter: Resource) -> Basis:
 
 
 async def of_visit(tx: Transaction, encounter: Resource) -> list[InsuredCard]:
-    """The active cards of a visit, the one that it names first; none for a visit that is not insured."""
+    """The active cards of a visit, the one that it names first; none for a visit that is not insured.
+
+    Only cards that hold on a day of the visit: one of a later year changes nothing that is over. A card that nobody has
+    verified counts only while no other one is: what the portal has said goes before what was typed or came from
+    elsewhere.
+    """
     named = visit_facts.coverage_of(encounter)
     if not named and visit_facts.category_of(encounter) in ("", SELF_PAY):
         return []
     found = [one for one in await coverages.of_patient(tx, visit_facts.patient_of(encounter)) if one.is_active]
-    return sorted(found, key=lambda one: one.coverage_id != named)
+    first = (visit_facts.begun_at(encounter) or tx.now).astimezone(tx.tenant.time_zone).date()
+    last = max(first, visit_facts.day_of(encounter, tx.tenant.time_zone, tx.now))
+    found = [one for one in found if one.coverage_id == named or _overlaps(one, first, last)] or found
+    verified = [one for one in found if one.is_verified]
+    return sorted(verified or found, key=lambda one: one.coverage_id != named)
+
+
+def _overlaps(card: InsuredCard, first: date, last: date) -> bool:
+    """Whether a card holds on a day of a visit; one that has just ended still counts for its fifteen days."""
+    ended = card.to_on is not None and card.to_on + timedelta(days=benefit.ENDED_CARD_DAYS) < first
+    return not ended and (card.from_on is None or card.from_on <= last)
 
 
 def shown_late_at(encounter: Resource) -> datetime | None:

@@ -18,6 +18,7 @@ from lienmach.care import (
     drafts,
     facility,
     insurance,
+    licences,
     notes,
     orders,
     papers,
@@ -33,6 +34,8 @@ from lienmach.care import (
     visit_facts,
     visit_premises,
 )
+from lienmach.care.claims import claims
+from lienmach.care.money import accounts
 from lienmach.care.prescriptions import RxLine
 from lienmach.care.signing_port import Signer
 from lienmach.record import read as record_read
@@ -78,6 +81,7 @@ async def finish(
     own = encounter["id"]
     if encounter.get("status") != "in-progress":
         raise errors.Conflict("Hãy bắt đầu khám trước khi ký.")
+    await licences.check(tx)
     await visit_premises.hold_orders(tx, own)
     today = tx.now.astimezone(tx.tenant.time_zone).date()
     words = await _words(tx, today, result, outcome)
@@ -94,6 +98,8 @@ async def finish(
     chosen = category or await category_of(tx, encounter)
     encounter = await _ended(tx, encounter, end_at, last_on, chosen, words, result, outcome)
     stored = await resources.update(tx, encounter)
+    accounts.open_finished(tx, encounter)
+    claims.open_visit(tx, encounter)
     if await prescriptions.of_visit(tx, own):
         advice, days = await papers_prescription.follow_up(tx, own)
         await prescriptions.queue_submission(tx, own, advice=advice, return_in_days=days)

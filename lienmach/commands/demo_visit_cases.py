@@ -110,4 +110,14 @@ CASES: tuple[Case, ...] = (
     Case("N92.6", "Kinh nguyệt không đều", _SAN, 3, (20, 50), "female", services=("XN-BHCG", "CDHA-SA-TCPP"),
          drugs=(("DYDRO10",),)),
     Case("N95.1", "Bốc hỏa, mất ngủ", _SAN, 2, (45, 60), "female", services=("CDHA-SA-TCPP",), drugs=(("CALD",),)),
+    # Costs that a card rarely covers whole: dear tests of pensioners, tests outside the list, a price above the fund's.
+    Case("I50.9", "Khó thở khi gắng sức, phù chân", _NOI, 12, (60, 74), is_long=True,
+         services=("XN-NTPROBNP", "XN-TROPT", "XN-CREA", "XN-DIEN-GIAI"), drugs=(("FURO40",), ("BISO25",)),
+         finding="Phù nhẹ hai mắt cá, ran ẩm đáy phổi.", advice="Ăn nhạt, cân mỗi sáng, đến ngay khi khó thở tăng."),
+    Case("B18.1", "Tái khám viêm gan B", _NOI, 4, (25, 70), services=("XN-HBVDNA", "XN-AST", "XN-ALT"),
+         drugs=(("TENO300",),), is_long=True),
+    Case("M81.9", "Đau nhức xương, lùn đi", _NOI_TIET, 6, (50, 88), services=("XN-VITD", "XN-CA"), drugs=(("CALD",),),
+         is_long=True),
+    Case("K29.5", "Đầy bụng, ợ hơi kéo dài", _NOI, 5, services=("XN-HP-THO", "XN-CTM"),
+         drugs=(("ESO20", "OME20"), ("DOMPE10",))),
 )  # fmt: skip

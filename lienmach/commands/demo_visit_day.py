@@ -38,8 +38,9 @@ STAFF = {
     "duocsi": ("pharmacist", "DS Mẫu Cấp Thuốc"),
     "nhathuoc": ("retail", "DS Mẫu Nhà Thuốc"),
     "thungan": ("cashier", "Mẫu Thu Ngân"),
+    "baohiem": ("insurance", "Mẫu Giám Định"),
 }
-SIGNERS = ("bacsi", "bacsi2", "bacsi3", "bacsi4", "bacsitram", "truongxn")
+SIGNERS = ("bacsi", "bacsi2", "bacsi3", "bacsi4", "bacsitram", "truongxn", "thungan", "baohiem")
 _BOOKED = ("bacsi", "bacsi2", "bacsi3", "bacsi4")  # whose Schedules opening.make_times makes
 _REFILL = Decimal(5000)
 _LOT_DAYS = 540
@@ -85,12 +86,22 @@ class Tally:
     partly: int = 0
     papers: int = 0
     booked: int = 0
+    insured: int = 0
+    deposits: int = 0
+    statements: int = 0
+    closed_again: int = 0
+    paid: int = 0
+    credits: int = 0
+    refunds: int = 0
     failures: list[str] = field(default_factory=list)
 
 
 @dataclass
 class Day:
-    """A day with its clock and staff. minute: what a minute of the plan takes, shorter while the day is young."""
+    """A day with its clock and staff. minute: what a minute of the plan takes, shorter while the day is young.
+
+    shift_id: of the cashier, "" while none is open.
+    """
 
     store: Store
     tenant: int
@@ -102,6 +113,12 @@ class Day:
     tally: Tally = field(default_factory=Tally)
     signers: dict[str, Signer] = field(default_factory=dict)
     rooms: dict[str, Room] = field(default_factory=dict)
+    shift_id: str = ""
+
+    @property
+    def system(self) -> Actor:
+        """The node itself."""
+        return Actor(self.tenant, "system", frozenset({"system"}), "HOPERAT", "lienmach demo visits")
 
     def actor(self, login: str) -> Actor:
         """Somebody of the staff, at their own work."""

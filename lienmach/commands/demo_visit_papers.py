@@ -27,6 +27,7 @@ def _said(one: Any, kind: str) -> Referral | AppointmentSlip | SickLeave:
     if kind == "referral":
         return Referral(
             to_name="Bệnh viện Đa khoa tỉnh (mẫu)",
+            to_code="86990",
             reason_kind="1",
             transport="Người bệnh tự đi",
             signs=plan.case.finding,

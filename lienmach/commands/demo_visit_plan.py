@@ -20,6 +20,8 @@ _MORNING, _AFTERNOON = (0, 225), (330, 400)  # minutes after opening at which pe
 _RETURNING_SHARE, _RETURNING_HOUSEHOLDS = 0.25, 400
 _HOUSEHOLD_SIZE_MAX, _TRIES_MAX = 6, 60
 _IN_TURN_SHARE = 0.5
+_PENSION_YEARS = 60
+_STATION_ROOMS = frozenset({"TYT1"})
 _ALLERGIES = (("allergy-group", "penicillin"), ("ingredient", "ibuprofen"), ("ingredient", "paracetamol"))
 #: room -> login of the doctor who sits there
 DOCTORS = {"P101": "bacsi", "P102": "bacsi2", "P103": "bacsi2", "P104": "bacsi3", "P105": "bacsi4", "TYT1": "bacsitram"}
@@ -30,7 +32,8 @@ class VisitPlan:
     """draft: the person; patient_id: a person of the demo population, "" for somebody new. arrives: minutes after 7:00.
 
     ending: finished, cancelled, or (only today) waiting, started, results. laboratory: how far its orders come:
-    ordered, collected, measured, released. dispensing: all, part, none. papers: kinds that are issued.
+    ordered, collected, measured, released. dispensing: all, part, none. papers: kinds that are issued. category: the
+    one that the doctor chooses at the end, "" to let the rule decide.
     """
 
     seed: int
@@ -46,6 +49,7 @@ class VisitPlan:
     has_booking: bool
     has_card: bool
     has_second_exam: bool
+    category: str
     ending: str
     laboratory: str
     is_critical: bool
@@ -78,6 +82,9 @@ def plan(seed: int, number: int, day: date, *, is_today: bool = False) -> VisitP
     has_card = bool(draft.insurance_number) and random.random() < 0.92
     if not has_card:
         draft = replace(draft, insurance_number="", social_number="")
+    elif not patient_id:
+        draft = _with_good_card(random, draft, years)
+    room = random.choice(case.rooms)
     is_critical = random.random() < 0.3
     laboratory = random.choices(("released", "ordered", "collected", "measured"), weights=(76, 6, 8, 10))[0]
     return VisitPlan(
@@ -87,12 +94,13 @@ def plan(seed: int, number: int, day: date, *, is_today: bool = False) -> VisitP
         case=case,
         draft=draft,
         patient_id=patient_id,
-        room=random.choice(case.rooms),
+        room=room,
         arrives=_arrival(random, ending),
         vitals=_vitals(random, case, years, draft.sex),
         allergy=random.choice(_ALLERGIES) if random.random() < 0.12 else ("", ""),
         has_booking=case.rooms != ("TYT1",) and random.random() < 0.3,
         has_card=has_card,
+        category=_category(random, draft, room) if has_card else "",
         has_second_exam=bool(case.second_exam[0]) and random.random() < 0.7,
         ending=ending,
         laboratory="measured" if ending == "results" else laboratory,
@@ -101,6 +109,28 @@ def plan(seed: int, number: int, day: date, *, is_today: bool = False) -> VisitP
         dispensing=random.choices(("all", "part", "none"), weights=(70, 18, 12))[0],
         papers=_papers(random, case, draft, years) if ending == "finished" else (),
     )
+
+
+def _with_good_card(random: Random, draft: PersonDraft, years: int) -> PersonDraft:
+    """Most cards are valid: by its last digit (simulators/insurance.py) one in ten that are not is left as it is.
+
+    Whom the households take for an employee after 60 is a pensioner here, so that cards of 95 % are seen often enough.
+    """
+    number = draft.insurance_number
+    if years >= _PENSION_YEARS and number[:2] == "DN":
+        number = f"HT3{number[3:]}"
+        draft = replace(draft, insurance_number=number)
+    is_bad = number[-1:] in "3569" or number[-2:] in ("20", "60", "70", "90")
+    if not number or not is_bad or random.random() < 0.1:
+        return draft
+    number = number[:-1] + random.choice("1122478")
+    return replace(draft, insurance_number=number, social_number=number[5:])
+
+
+def _category(random: Random, draft: PersonDraft, room: str) -> str:
+    """Half of those whose card is registered elsewhere come to a facility of 50 to 70 points: rate 50 % since 2026-07."""
+    is_elsewhere = draft.insurance_number[-1:] == "2" and room not in _STATION_ROOMS
+    return "1.13" if is_elsewhere and random.random() < 0.5 else ""
 
 
 def age_group(plan: VisitPlan) -> str:

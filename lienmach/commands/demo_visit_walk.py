@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from lienmach.base import errors
@@ -17,6 +18,7 @@ from lienmach.care import (
     catalogues,
     facility,
     insurance,
+    insurance_words,
     orders,
     patients,
     queue,
@@ -24,8 +26,15 @@ from lienmach.care import (
     visit_facts,
     visits,
 )
+from lienmach.care.coverages import InsuredCard
 from lienmach.care.queue import Ticket
-from lienmach.commands import demo_visit_laboratory, demo_visit_medicine, demo_visit_papers, demo_visit_plan
+from lienmach.commands import (
+    demo_visit_laboratory,
+    demo_visit_medicine,
+    demo_visit_money,
+    demo_visit_papers,
+    demo_visit_plan,
+)
 from lienmach.commands.demo_visit_day import Day
 from lienmach.commands.demo_visit_plan import MARK, VisitPlan
 from lienmach.departments.outpatient import order_sets
@@ -35,11 +44,12 @@ from lienmach.standards.vietnam import names
 
 _DISCHARGED, _REFERRED = "1", "2"  # MA_LOAI_RV
 _SECOND_ROOM = "P103"
+_UNUSABLE = insurance_words.LOCKED | {"ended"}
 
 
 @dataclass
 class Visit:
-    """A visit under way. services: what was ordered; lines: drugs as the set or the case names them."""
+    """A visit under way. has_card: it is insured, as the portal said. services: what was ordered; lines: drugs as the set or the case names them."""
 
     plan: VisitPlan
     day: Day
@@ -47,6 +57,7 @@ class Visit:
     encounter_id: str = ""
     appointment_id: str = ""
     ticket_id: str = ""
+    has_card: bool = False
     lab_order_ids: list[str] = field(default_factory=list)
     order_set: order_sets.OrderSet | None = None
 
@@ -68,6 +79,7 @@ async def steps(plan: VisitPlan, day: Day) -> AsyncIterator[float]:
     await _register(one)
     if plan.has_booking:
         await _book(one)
+    await _ask_card(one)
     yield chance.randint(2, 8)
     await _arrive(one)
     day.tally.visits += 1
@@ -86,6 +98,7 @@ async def steps(plan: VisitPlan, day: Day) -> AsyncIterator[float]:
         return
     yield chance.randint(4, 8)
     await _order(one)
+    await demo_visit_money.advance(one)
     if plan.has_second_exam:
         yield chance.randint(8, 15)
         await _examine_again(one)
@@ -101,8 +114,10 @@ async def steps(plan: VisitPlan, day: Day) -> AsyncIterator[float]:
     await demo_visit_papers.issue(one)
     yield chance.randint(1, 2)
     await _finish(one)
-    yield chance.randint(3, 8)
-    await _pay(one)
+    yield chance.randint(2, 6)
+    await demo_visit_money.close_statement(one)
+    yield chance.randint(1, 5)
+    await _go_by_cashier(one)
     yield chance.randint(3, 12)
     await demo_visit_medicine.dispense(one)
 
@@ -163,17 +178,23 @@ async def _book(one: Visit) -> None:
     one.day.tally.booked += bool(one.appointment_id)
 
 
+async def _ask_card(one: Visit) -> None:
+    """The desk asks the portal; the answer is there when the number is called, if somebody answers."""
+    if one.plan.has_card:
+        await one.day.run("tiepdon", lambda tx: insurance.ask(tx, one.patient_id, moment="arrival"))
+
+
 async def _arrive(one: Visit) -> None:
-    """The card is asked for, then the visit is opened and a number given (departments/registration/arrival.py)."""
+    """The visit is opened with the card as the portal says it is, and a number given (registration/arrival.py)."""
     plan, day = one.plan, one.day
-    if plan.has_card:
-        await day.run("tiepdon", lambda tx: insurance.ask(tx, one.patient_id, moment="arrival"))
 
     async def receive(tx: Transaction) -> tuple[str, Ticket]:
         person = await resources.read(tx, "Patient", one.patient_id)
         room = await facility.room(tx, day.rooms[plan.room].id)
         home = await facility.facility(tx, room.organization_id)
-        card = (await insurance.state_of(tx, one.patient_id)).card if plan.has_card else None
+        state = await insurance.state_of(tx, one.patient_id)
+        is_usable = plan.has_card and state.kind not in _UNUSABLE and _covers(state.card, plan.day)
+        card = state.card if is_usable else None
         group = demo_visit_plan.age_group(plan)
         row = await catalogues.get(tx, "priority-group", group, on=plan.day) if group else None
         visit = await visits.open_visit(
@@ -187,6 +208,7 @@ async def _arrive(one: Visit) -> None:
         if one.appointment_id:
             await booking.arrive(tx, one.appointment_id, patient_id=one.patient_id)
         priority = queue.priority_of(int(row.data.get("rank", 0))) if row else 0
+        one.has_card = card is not None
         return visit.id, await queue.join(
             tx, room.id, kind="exam", patient_id=one.patient_id, encounter_id=visit.id, name=names.shown(person),
             priority=priority,
@@ -194,6 +216,11 @@ async def _arrive(one: Visit) -> None:
 
     one.encounter_id, ticket = await day.run("tiepdon", receive)
     one.ticket_id = ticket.ticket_id
+
+
+def _covers(card: InsuredCard | None, day: date) -> bool:
+    """Whether a card holds on a day, as far as anybody has said."""
+    return card is not None and (card.from_on or day) <= day <= (card.to_on or day)
 
 
 async def _measure(one: Visit) -> None:
@@ -314,19 +341,22 @@ async def _finish(one: Visit) -> None:
     outcome = _REFERRED if is_referred else _DISCHARGED
 
     async def work(tx: Transaction) -> None:
-        await visits.finish(tx, one.encounter_id, one.day.signers[one.doctor], result=result, outcome=outcome)
+        category = one.plan.category if one.has_card else ""
+        await visits.finish(
+            tx, one.encounter_id, one.day.signers[one.doctor], result=result, outcome=outcome, category=category
+        )
 
     await one.day.run(one.doctor, work)
+    one.day.tally.insured += one.has_card
     one.day.tally.finished += 1
     one.day.tally.signed += 1
 
 
-async def _pay(one: Visit) -> None:
-    """Who has no card goes by the cashier."""
-    if one.plan.has_card:
-        return
+async def _go_by_cashier(one: Visit) -> None:
+    """With a number, and pay what is due."""
     place_id = one.day.rooms["TN1"].id
     ticket = await one.day.run("tiepdon", lambda tx: join(tx, one, place_id, "cashier"))
+    await demo_visit_money.pay(one)
 
     async def work(tx: Transaction) -> None:
         await queue.serve(tx, ticket.ticket_id)

@@ -13,20 +13,34 @@ import heapq
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
 
-from lienmach.base import errors
+import asyncpg
+
+from lienmach.base import clock, errors, jobs
 from lienmach.base.actor import Actor
+from lienmach.base.jobs import Job, JobRow, Taken, Worker
 from lienmach.base.settings import Settings
-from lienmach.commands import demo_visit_day, demo_visit_plan, demo_visit_walk, opened
+from lienmach.care import outbox_delivery
+from lienmach.commands import (
+    demo_connections,
+    demo_visit_day,
+    demo_visit_money,
+    demo_visit_plan,
+    demo_visit_walk,
+    opened,
+)
 from lienmach.commands.demo_visit_day import Day, Tally
 from lienmach.commands.demo_visit_plan import VisitPlan
 from lienmach.commands.progress import Progress
-from lienmach.record.transaction import Store
+from lienmach.record.transaction import Store, Transaction
 
 COUNT_MAX = 100_000
 _FAILURES_SHOWN = 20
+#: Jobs that ask again and again by the clock on the wall: on a day that is over each would be due at once, for ever.
+_BY_THE_CLOCK = frozenset({"bank.poll", "claims.answers", "einvoices.day", "pharmacy.unfetched"})
+_ROUNDS = 6  # an answer, what it changes, what is sent then, its answer
 _log = logging.getLogger(__name__)
 
 
@@ -44,11 +58,16 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
 
 async def _run(settings: Settings, tenant: str, seed: int, count: int, day: date | None) -> int:
+    from lienmach import app  # here, for it brings the pages with it
+
     started = time.monotonic()
     shown = Progress(count)
-    async with opened.record(settings, tenant, command="demo visits") as (store, actor):
+    async with (
+        demo_connections.connected(settings) as connected,
+        opened.record(connected, tenant, command="demo visits") as (store, actor),
+    ):
         tally = await drive(
-            store, actor, seed=seed, count=count, day=day,
+            store, actor, seed=seed, count=count, day=day, kinds=app.job_kinds(),
             report=lambda done: shown.report(done, f"{done:,} of {count:,} demo visits"),
         )  # fmt: skip
     shown.end()
@@ -65,18 +84,31 @@ def summary(tally: Tally) -> str:
         f"{tally.cancelled:,} cancelled, {tally.booked:,} booked ahead, {tally.second_exams:,} second examinations, "
         f"{tally.orders:,} orders, {tally.results:,} results released, {tally.pending:,} pending, "
         f"{tally.critical:,} critical, {tally.prescriptions:,} prescriptions, {tally.dispensed:,} dispensed "
-        f"({tally.partly:,} in part), {tally.papers:,} papers, {len(tally.failures):,} failures."
+        f"({tally.partly:,} in part), {tally.papers:,} papers, {tally.insured:,} insured, {tally.statements:,} statements "
+        f"closed ({tally.closed_again:,} again), {tally.deposits:,} deposits, {tally.paid:,} bills paid, "
+        f"{tally.credits:,} on credit, {tally.refunds:,} refunds, {len(tally.failures):,} failures."
     )
 
 
 async def drive(
-    store: Store, actor: Actor, *, seed: int, count: int, day: date | None = None, report: object = None
+    store: Store,
+    actor: Actor,
+    *,
+    seed: int,
+    count: int,
+    day: date | None = None,
+    kinds: Sequence[Job] = (),
+    report: object = None,
 ) -> Tally:
     """Let visits 1 to `count` of this seed take place on a day (None: today). `store` keeps the clock of that day.
 
-    actor: the system of the tenant. Raises errors.Invalid, Conflict where the day cannot be.
+    actor: the system of the tenant. kinds: jobs that are done between the steps, by that clock: cards are answered
+    and claims are sent only then, or by a node that works beside. Raises errors.Invalid, Conflict where the day cannot
+    be.
     """
     one = await demo_visit_day.begin(store, actor, day)
+    done_here = [_sent_in_time(one, actor) for one in kinds if one.kind not in _BY_THE_CLOCK]
+    worker = Worker(store.pool, done_here, store)
     waiting: list[tuple[datetime, int, VisitPlan]] = []
     for number in range(1, count + 1):
         plan = demo_visit_plan.plan(seed, number, one.day, is_today=one.is_today)
@@ -91,6 +123,7 @@ async def drive(
         if walk is None:
             walk = walks[number] = demo_visit_walk.steps(plan, one)
         minutes = await _step(one, walk, plan)
+        await _work(worker)
         if minutes is None:
             del walks[number]
             done += 1
@@ -100,7 +133,46 @@ async def drive(
             heapq.heappush(waiting, (max(at, one.clock.at) + minutes * one.minute, number, plan))
     if one.tally.visits and not one.is_today:
         await demo_visit_day.close(one)
+        await _work(worker)
+        await demo_visit_money.close_again(one)
+        await _work(worker)
+        await demo_visit_money.end_shift(one)
     return one.tally
+
+
+def _sent_in_time(job: Job, actor: Actor) -> Job:
+    """A second try that lies ahead by the day's clock waits as long by the clock on the wall: there it was due at once,
+    and one message that nobody answers would be sent again at every step of every visit."""
+    if job.kind != outbox_delivery.SEND:
+        return job
+
+    async def send(store: Store, taken: Taken) -> None:
+        async def put_off(tx: Transaction) -> bool:
+            rows = await tx.fetch(
+                "select next_at from outbox_message where tenant = $1 and message_id = $2 and state = 'waiting'",
+                tx.tenant.number, taken.payload["message"],
+            )  # fmt: skip
+            if not rows or rows[0]["next_at"] is None or rows[0]["next_at"] <= tx.now:
+                return False
+            later = [JobRow(job.kind, taken.payload, clock.now() + (rows[0]["next_at"] - tx.now))]
+
+            async def queue(connection: asyncpg.Connection) -> None:
+                await jobs.queue(connection, tx.tenant.number, later)
+
+            tx.also(queue)
+            return True
+
+        if not await store.run(actor, put_off):
+            await job.function(store, taken)
+
+    return Job(job.kind, send, job.attempts_max)
+
+
+async def _work(worker: Worker) -> None:
+    """Do what is due, and what that causes, in few rounds: a job that fails is due again by the wall's clock."""
+    for _ in range(_ROUNDS):
+        if not await worker.run_once():
+            return
 
 
 async def _step(one: Day, walk: AsyncIterator[float], plan: VisitPlan) -> float | None:

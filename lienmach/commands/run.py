@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import logging
 import os
+import secrets
 import select
 import signal
 import socket
@@ -17,7 +18,7 @@ from pathlib import Path
 from lienmach.base import disk, postgres
 from lienmach.base.errors import Failure
 from lienmach.base.settings import Settings, child_environment
-from lienmach.commands import serve
+from lienmach.commands import connections_file, serve
 from lienmach.commands.children import Child
 
 log = logging.getLogger(__name__)
@@ -115,15 +116,20 @@ class Supervisor:
     def _simulators(self, environment: dict[str, str]) -> list[Child]:
         """In a demo home, stand-ins for the portals that no setting names; their addresses go into `environment`."""
         settings = self.settings
-        if self.empty or not settings.is_loopback() or settings.insurance_url or settings.prescription_url:
+        outside = [getattr(settings, f"{one}_url") for one in ("insurance", "prescription", "sms", "bank", "einvoice")]
+        if self.empty or not settings.is_loopback() or any(outside):
             return []
-        first = _free_ports(3)
-        for offset, name in enumerate(("INSURANCE", "PRESCRIPTION", "SMS")):
-            environment[f"LIENMACH_{name}_URL"] = f"http://127.0.0.1:{first + offset}"
+        names, secret = ("insurance", "prescription", "sms", "bank", "einvoice"), secrets.token_hex(16)
+        first = _free_ports(len(names))
+        for offset, name in enumerate(names):
+            environment[f"LIENMACH_{name.upper()}_URL"] = f"http://127.0.0.1:{first + offset}"
         for name, value in (("INSURANCE_USER", "demo"), ("INSURANCE_PASSWORD", "demo"),
-                            ("PRESCRIPTION_FACILITY", "86991"), ("PRESCRIPTION_PASSWORD", "demo")):  # fmt: skip
+                            ("PRESCRIPTION_FACILITY", "86991,86992"), ("PRESCRIPTION_PASSWORD", "demo"),
+                            ("BANK_SECRET", secret), ("EINVOICE_USER", "demo"), ("EINVOICE_PASSWORD", "demo")):  # fmt: skip
             environment[f"LIENMACH_{name}"] = value
-        command = ["simulate", "insurance", "prescription", "sms", "--port", str(first)]
+        connections_file.write(settings.home, {name: environment[name] for name in environment if _is_connection(name)})
+        notices = f"webhook=http://{settings.http}/billing/bank-notices"
+        command = ["simulate", *names, "--port", str(first), "--with", notices, "--with", f"secret={secret}"]
         return [Child("simulators", command, environment)]
 
     def _environment(self, several: bool) -> dict[str, str]:
@@ -287,6 +293,13 @@ def _free_ports(count: int) -> int:
             return first
         except (OSError, OverflowError):
             continue
+
+
+def _is_connection(name: str) -> bool:
+    """Whether a variable names somebody outside, or our account there."""
+    return name.startswith(
+        tuple(f"LIENMACH_{one}_" for one in ("INSURANCE", "PRESCRIPTION", "SMS", "BANK", "EINVOICE"))
+    )
 
 
 def _has_demo() -> bool:

@@ -1,4 +1,4 @@
-"""Stand in for systems outside: insurance, prescription, sms, analyser. Everything they say is invented; Ctrl-C stops all."""
+"""Stand in for systems outside: portals, gateways, a bank, an analyser. Everything they say is invented; Ctrl-C stops all."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ SIMULATORS = {
     "prescription": ("LIENMACH_PRESCRIPTION_URL", 8712),
     "sms": ("LIENMACH_SMS_URL", 8713),
     "analyser": ("", 8714),
+    "bank": ("LIENMACH_BANK_URL", 8715),
+    "einvoice": ("LIENMACH_EINVOICE_URL", 8716),
 }
 _FAULTS = ("slow", "down", "wrong", "duplicate")
 

@@ -32,6 +32,7 @@ DEMO = (
     ("quantri", "Mẫu Quản Trị", "admin"),
     ("baove", "Mẫu Bảo Vệ Dữ Liệu", "dpo"),
     ("giamdoc", "BS Mẫu Giám Đốc", "director"),
+    ("soyte", "Mẫu Cán Bộ Sở Y Tế", "department"),
 )
 FILE = "demo-password.txt"
 

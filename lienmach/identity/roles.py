@@ -38,11 +38,32 @@ RIGHTS: dict[str, str] = {
     "catalogues.change": "import, approve and retire rows of code lists",
     "paper.change": "edit printed templates",
     "signing.key": "one's own signing key and PIN",
+    "bills.manage": "bills, payments, deposits, refunds, e-invoices, unmatched money, one's own shift",
+    "bills.read": "the bill of a visit",
+    "statements.close": "check and close the cost statement of a visit",
+    "ledger.read": "the ledger and the shifts",
+    "claims.manage": "claims: findings, sending, rejections, reconciliation, the facility's accepted catalogues",
+    "claims.read": "claims and their state",
+    "cockpit.read": "the day in figures",
+    "monitor.read": "prescribing against peers",
+    "monitor.decide": "open a case about prescribing and decide its outcome",
+    "cases.answer": "cases that ask for one's word",
+    "department.read": "totals for the health department, no person",
+    "own.sign-in": "a citizen signs in by a code",
+    "own.read": "one's own appointments, results, prescriptions, bills, papers, and who opened the record",
+    "bank.notify": "the bank tells of money that came in; the notice carries its own signature",
 }
 
 _READS = frozenset({"home", "patients.find", "patients.read", "catalogues.read"})
 _DESK = frozenset({"patients.register", "bookings.manage", "visits.arrive", "queue.call", "insurance.check"})
 _BEDSIDE = frozenset({"visits.read", "visits.write", "results.read", "queue.call", "signing.key"})
+_TELLER = frozenset({"bills.manage", "bills.read", "statements.close", "ledger.read", "signing.key"})
+_CLAIMS = frozenset(
+    {"insurance.check", "bills.read", "statements.close", "claims.manage", "claims.read", "signing.key"}
+)
+_HEAD = frozenset(
+    {"cockpit.read", "monitor.read", "monitor.decide", "cases.answer", "bills.read", "ledger.read", "claims.read"}
+)
 _LAB = frozenset({"results.read", "results.enter", "specimens.collect", "queue.call", "signing.key"})
 
 
@@ -71,7 +92,9 @@ _TABLE = (
         "doctor",
         "Bác sĩ",
         "Doctor",
-        _READS | _BEDSIDE | {"patients.register", "patients.access", "visits.sign", "results.acknowledge"},
+        _READS
+        | _BEDSIDE
+        | {"patients.register", "patients.access", "visits.sign", "results.acknowledge", "cases.answer"},
     ),
     Role(
         "nurse", "Điều dưỡng", "Nurse", _READS | _BEDSIDE | {"patients.register", "visits.arrive", "specimens.collect"}
@@ -83,12 +106,14 @@ _TABLE = (
         "pharmacist",
         "Dược sĩ",
         "Pharmacist",
-        _READS | {"dispensings.give", "stock.manage", "queue.call", "catalogues.change", "signing.key"},
+        _READS
+        | {"dispensings.give", "stock.manage", "queue.call", "catalogues.change", "signing.key"}
+        | {"monitor.read", "cases.answer"},
     ),
     Role("retail", "Nhà thuốc", "Outside pharmacy", frozenset({"home", "prescriptions.sell"})),
-    Role("cashier", "Thu ngân", "Cashier", _READS | {"queue.call"}, "HPAYMT"),
-    Role("insurance", "Bảo hiểm y tế", "Health insurance", _READS | {"insurance.check", "signing.key"}, "HPAYMT"),
-    Role("director", "Ban giám đốc", "Director", _READS | {"patients.access", "catalogues.change"}, "HOPERAT"),
+    Role("cashier", "Thu ngân", "Cashier", _READS | _TELLER | {"queue.call"}, "HPAYMT"),
+    Role("insurance", "Bảo hiểm y tế", "Health insurance", _READS | _CLAIMS, "HPAYMT"),
+    Role("director", "Ban giám đốc", "Director", _READS | _HEAD | {"patients.access", "catalogues.change"}, "HOPERAT"),
     Role(
         "dpo",
         "Bảo vệ dữ liệu",
@@ -96,9 +121,13 @@ _TABLE = (
         frozenset({"home", "patients.find", "patients.access"}),
         "HOPERAT",
     ),
-    Role("visitor", "Khách", "Visitor", frozenset({"booking.public"}), "PATADMIN"),
+    Role("department", "Sở Y tế", "Health department", frozenset({"home", "department.read"}), "HOPERAT"),
+    Role("citizen", "Người dân", "Citizen", frozenset({"own.read"}), "PATRQT"),
+    Role("visitor", "Khách", "Visitor", frozenset({"booking.public", "own.sign-in", "bank.notify"}), "PATADMIN"),
 )
 VISITOR = "visitor"  # whoever has not signed in, on the pages that are open to everybody; nobody's account has it
+CITIZEN = "citizen"  # somebody who sees their own record; they sign in by a code, nobody's account has it
+WITHOUT_ACCOUNT = frozenset({VISITOR, CITIZEN})
 ROLES: dict[str, Role] = {role.name: role for role in _TABLE}
 
 
@@ -121,9 +150,9 @@ def purpose_of(roles: frozenset[str]) -> str:
 
 def check_names(names: list[str]) -> frozenset[str]:
     """Return the names as a set; raise ValueError with the list of roles if one is unknown or none is given."""
-    unknown = [name for name in names if name not in ROLES or name == VISITOR]
+    unknown = [name for name in names if name not in ROLES or name in WITHOUT_ACCOUNT]
     if unknown or not names:
         raise ValueError(
-            f"unknown role {', '.join(unknown) or '(none)'}; the roles are: {', '.join(name for name in ROLES if name != VISITOR)}"
+            f"unknown role {', '.join(unknown) or '(none)'}; the roles are: {', '.join(name for name in ROLES if name not in WITHOUT_ACCOUNT)}"
         )
     return frozenset(names)

@@ -8,13 +8,14 @@ a chain, `_has`, `_include` and totals. Row-level security (record/schema) stand
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.record.index import contained
+from lienmach.record.index import contained, terms
 from lienmach.standards.fhir.definitions import Definitions
 
 ANY = "*"
@@ -40,10 +41,18 @@ _MONEY = """Account ChargeItem Claim ClaimResponse CoverageEligibilityRequest Co
 EnrollmentRequest EnrollmentResponse ExplanationOfBenefit Invoice PaymentNotice PaymentReconciliation Contract"""
 _TREATMENT = """Condition Procedure MedicationRequest MedicationDispense ServiceRequest DiagnosticReport Observation
 Specimen ImagingStudy Immunization DeviceRequest SupplyRequest"""
+_BILLED = "Condition ServiceRequest Specimen MedicationRequest MedicationDispense"  # what a cost statement prints
 _COVER = "CoverageEligibilityRequest CoverageEligibilityResponse"
 _CLINICAL = ANY  # read of everything but what _GUARDED holds back
 _LAB_WORK = "Specimen Observation DiagnosticReport ServiceRequest ChargeItem Communication Provenance Task Device"
 _GUARDED = frozenset(["AuditEvent"])
+_OWN = """Patient Appointment Encounter Condition AllergyIntolerance Immunization Observation DiagnosticReport
+MedicationRequest MedicationDispense DocumentReference Invoice Coverage"""
+_RELEASED = {  # results that the person themselves may see; preliminary ones are the staff's
+    "Observation": ("final", "amended", "corrected"),
+    "DiagnosticReport": ("final", "amended", "corrected", "appended"),
+}
+_SELF = re.compile(r"Patient/([A-Za-z0-9\-.]{1,64})\Z")
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,9 @@ class Grant:
     """What a role may do: resource types to read, to write, and the purposes (v3 PurposeOfUse) it may act for.
 
     deletes: it may delete what it may write. People do not delete what belongs to a person: they mark it
-    entered-in-error, and it stays to be seen.
+    entered-in-error, and it stays to be seen. own: only current resources about the Patient whom the actor is, and of
+    results only released ones. AuditEvent is not among them, for one event may name several persons: what is theirs
+    of it is cut out by record/openings.py.
     """
 
     read: str
@@ -59,6 +70,7 @@ class Grant:
     purposes: str
     audit: bool = False
     deletes: bool = False
+    own: bool = False
 
 
 GRANTS: dict[str, Grant] = {
@@ -101,13 +113,19 @@ GRANTS: dict[str, Grant] = {
         "MedicationDispense",
         "TREAT",
     ),
-    "cashier": Grant(f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_MONEY}", f"{_MONEY} Task", "HPAYMT TREAT"),
+    "cashier": Grant(
+        f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_MONEY} {_BILLED} Provenance",
+        f"{_MONEY} Task Provenance",
+        "HPAYMT TREAT",
+    ),
     "insurance": Grant(
-        f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_MONEY} {_TREATMENT}",
-        f"{_MONEY} Coverage Encounter Task",
+        f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_MONEY} {_TREATMENT} Provenance",
+        f"{_MONEY} Coverage Encounter Task Provenance",
         "HPAYMT TREAT",
     ),
     "director": Grant(_CLINICAL, "Task Communication", "HOPERAT TREAT", audit=True),
+    "department": Grant(_DIRECTORY, "", "HOPERAT"),
+    "citizen": Grant(_OWN, "", "PATRQT", own=True),
     "visitor": Grant(
         "Appointment Slot Schedule HealthcareService Practitioner Location Organization", "Appointment Slot", "PATADMIN"
     ),
@@ -123,11 +141,15 @@ GRANTS: dict[str, Grant] = {
 
 @dataclass(frozen=True)
 class Policy:
-    """A compiled policy. read, write, delete: numbers of the types allowed, or None for all of them."""
+    """A compiled policy. read, write, delete: numbers of the types allowed, or None for all of them.
+
+    person: id of the one Patient whose resources may be read; None: everybody's.
+    """
 
     read: frozenset[int] | None
     write: frozenset[int] | None
     delete: frozenset[int] | None
+    person: str | None = None
 
     def may_read(self, type_number: int) -> bool:
         return self.read is None or type_number in self.read
@@ -142,8 +164,17 @@ class Asker(Protocol):
 
 
 def policy_of(actor: Actor, definitions: Definitions) -> Policy:
-    """The policy of this actor; nothing at all where no row of GRANTS fits role and purpose."""
-    return _compile(actor.roles, actor.purpose, definitions)
+    """The policy of this actor; nothing at all where no row of GRANTS fits role and purpose.
+
+    Who sees only their own has no other role beside it and says by its reference who they are.
+    """
+    compiled = _compile(actor.roles, actor.purpose, definitions)
+    if not any(GRANTS[role].own for role in actor.roles if role in GRANTS):
+        return compiled
+    person = _SELF.match(actor.reference)
+    if person is None or len(actor.roles) > 1:
+        return Policy(frozenset(), frozenset(), frozenset())
+    return replace(compiled, person=person[1])
 
 
 @lru_cache(maxsize=512)
@@ -164,7 +195,8 @@ def _compile(roles: frozenset[str], purpose: str, definitions: Definitions) -> P
             write |= _GUARDED
         if grant.deletes:
             delete |= _named(grant.write, everything)
-    return Policy(*(_numbers(names, everything, definitions) for names in (read, write, delete)))
+    allowed = [_numbers(names, everything, definitions) for names in (read, write, delete)]
+    return Policy(allowed[0], allowed[1], allowed[2])
 
 
 def _named(text: str, everything: frozenset[str]) -> frozenset[str]:
@@ -200,7 +232,8 @@ def check(tx: Asker, interaction: str, resource_type: str) -> None:
 
 
 def visible(tx: Asker, alias: str, args: list[Any]) -> str:
-    """SQL that is true for rows of `alias` (a table with tenant and type) that this actor may see.
+    """SQL that is true for rows of `alias` (a table with tenant and type; `ix`, if it may be a citizen who asks) that
+    this actor may see.
 
     Values are appended to `args`. alias: a name from the code, never from a request.
     """
@@ -209,11 +242,26 @@ def visible(tx: Asker, alias: str, args: list[Any]) -> str:
     if tx.policy.read is None:
         return own
     args.append(sorted(tx.policy.read))
-    return f"({own} and {alias}.type = any(${len(args)}::smallint[]))"
+    typed = f"{own} and {alias}.type = any(${len(args)}::smallint[])"
+    return f"({typed})" if tx.policy.person is None else f"({typed} and {_of_person(tx, alias, args)})"
+
+
+def visible_version(tx: Asker, alias: str, args: list[Any]) -> str:
+    """The same for rows of `version`. Who sees one person only sees current versions: what stood before may have been
+    about somebody else, or not released."""
+    if tx.policy.person is None:
+        return visible(tx, alias, args)
+    current = f"w.tenant = {alias}.tenant and w.rid = {alias}.rid and w.seq = {alias}.seq"
+    return f"exists (select 1 from ix w where {current} and {visible(tx, 'w', args)} offset 0)"
 
 
 def visible_inside(tx: Asker, alias: str, args: list[Any]) -> str:
-    """The same for rows of `ix` that stand for contained resources: their type and their container's must be allowed."""
+    """The same for rows of `ix` that stand for contained resources: their type and their container's must be allowed.
+
+    Raises errors.Refused for who sees one person only: what is contained says nothing about whose it is.
+    """
+    if tx.policy.person is not None:
+        raise errors.Refused("Your role may not search contained resources.")
     args.append(tx.tenant.number)
     own = f"{alias}.tenant = ${len(args)}"
     if tx.policy.read is None:
@@ -225,3 +273,35 @@ def visible_inside(tx: Asker, alias: str, args: list[Any]) -> str:
         "offset 0)"
     )
     return f"({own} and (-{alias}.type)::smallint = {allowed} and {container} = {allowed})"
+
+
+async def may_see(tx: Any, rid: int, seq: int) -> bool:
+    """Whether this actor may see the resource of row `rid` in its current version `seq`, whose type they may read."""
+    if tx.policy.person is None:
+        return True
+    args: list[Any] = [rid, seq]
+    seen = visible(tx, "ix", args)
+    return bool(await tx.fetch(f"select 1 from ix where ix.rid = $1 and ix.seq = $2 and {seen}", *args))
+
+
+def _of_person(tx: Asker, alias: str, args: list[Any]) -> str:
+    """SQL: the row of `ix` is about the person of the policy (an appointment: names them), and a result is released."""
+    seed, person = tx.tenant.term_seed, f"Patient/{tx.policy.person}"
+    kind = tx.definitions.type_number
+    released = [
+        terms.term_of(seed, name, "status", "c", status) for name, known in _RELEASED.items() for status in known
+    ]
+    first = len(args) + 1
+    args += [
+        terms.patient_term(seed, person),
+        kind("Appointment"),
+        [terms.term_of(seed, "Appointment", "actor", "r", person)],
+        [kind(name) for name in _RELEASED],
+        released,
+    ]
+    pat, appointment, named, results, open_ = (f"${number}" for number in range(first, first + 5))
+    return (
+        f"({alias}.pat = {pat}::bigint or ({alias}.type = {appointment}::smallint "
+        f"and arrayoverlap({alias}.terms, {named}::bigint[]))) and ({alias}.type <> all({results}::smallint[]) "
+        f"or arrayoverlap({alias}.terms, {open_}::bigint[]))"
+    )

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import asyncpg
 
 from lienmach.base import errors
-from lienmach.record import read, search, write
+from lienmach.record import access, read, search, write
 from lienmach.record.change import Change, Stored
 from lienmach.record.index import parameters
 from lienmach.record.index.condition import SearchContext
@@ -117,7 +117,11 @@ async def update(
 
 
 async def check_free(tx: Transaction, resource_type: str, resource_id: str) -> None:
-    """Raise errors.Conflict if something else stands under the id that the body of a conditional update claims."""
+    """Raise errors.Conflict if something else stands under the id that the body of a conditional update claims.
+
+    Raises errors.Refused first, so that who may not create does not learn which ids are taken.
+    """
+    access.check(tx, "create", resource_type)
     point = await tx.point(resource_type, resource_id)
     if point is not None and not point.deleted:
         raise errors.Conflict(f"The condition does not match {resource_type}/{resource_id}, which is here already.")

@@ -52,12 +52,13 @@ async def history(
         where.append(f"v.type = ${len(args)}")
         if resource_id is not None:
             point = await tx.point(resource_type, resource_id)
-            if point is None:
+            if point is None or not await access.may_see(tx, point.rid, point.seq):
                 raise errors.NotFound(f"There is no {resource_type}/{resource_id[:64]}.")
             args.append(point.rid)
             where.append(f"((v.version_id > 1 and v.rid = ${len(args)}) or v.seq = ${len(args)})")
-            total = point.version_id if since is None and at is None else None
-    where += [access.visible(tx, "v", args), *_bounds(args, before_seq, since, at)]
+            is_whole = since is None and at is None and tx.policy.person is None
+            total = point.version_id if is_whole else None
+    where += [access.visible_version(tx, "v", args), *_bounds(args, before_seq, since, at)]
     args.append(count + 1)
     found = await tx.fetch(
         f"select {_COLUMNS} from version v where {' and '.join(where)} order by v.seq desc limit ${len(args)}", *args

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from lienmach.base import errors
 from lienmach.record import access, sql
 from lienmach.record.change import Stored
 from lienmach.record.index import private
@@ -76,6 +77,8 @@ async def find(tx: Transaction, branches: Sequence[Term | Words | Born], *, limi
     Raises errors.Refused if the actor may not read Patient. Shows nobody: the caller tells tx what its page shows.
     """
     access.check(tx, "read", "Patient")
+    if tx.policy.person is not None:
+        raise errors.Refused("Your role may not look for people.")
     if not branches:
         return []
     text = sql.Text(tx.tenant.number)

@@ -32,7 +32,7 @@ async def current(tx: Transaction, resource_type: str, resource_id: str) -> Poin
     """The current version as a change is built on it; it is not noted as shown. Raises as `read`."""
     access.check(tx, "read", resource_type)
     point = await tx.point(resource_type, resource_id)
-    if point is None:
+    if point is None or not await access.may_see(tx, point.rid, point.seq):
         raise errors.NotFound(f"There is no {resource_type}/{resource_id[:64]}.")
     if point.deleted:
         raise errors.Gone(f"{resource_type}/{resource_id} was deleted; its history is still there.")
@@ -47,7 +47,7 @@ async def vread(tx: Transaction, resource_type: str, resource_id: str, version_i
         raise missing
     number = tx.definitions.type_number(resource_type)
     args: list[Any] = [tx.tenant.number, number, resource_id, int(version_id)]
-    found = await tx.fetch((_FIRST if args[3] == 1 else _LATER) + access.visible(tx, "v", args), *args)
+    found = await tx.fetch((_FIRST if args[3] == 1 else _LATER) + access.visible_version(tx, "v", args), *args)
     if not found:
         raise missing
     row = found[0]

@@ -1,4 +1,5 @@
-"""A stand-in for the insurer's portal: sign-in, card look-up, co-payment of the year, check-in. Everything is invented.
+"""A stand-in for the insurer's portal: sign-in, card look-up, co-payment of the year, check-in, and claims
+(insurance_claims.py). Everything is invented.
 
 What a card is follows from the last digit of the number asked for, so demo cards work without a list:
 
@@ -27,6 +28,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lienmach.simulators import faults
+from lienmach.simulators.insurance_claims import Claims
 
 NAME, PORT = "insurance", 8711
 FIELDS = (
@@ -49,6 +51,10 @@ class Portal:
     check_ins: dict[str, dict[str, Any]] = field(default_factory=dict)
     looked_up: dict[str, int] = field(default_factory=dict)
     received: int = 0
+    claims: Claims = field(default_factory=lambda: Claims(lambda request: False))
+
+    def __post_init__(self) -> None:
+        self.claims.is_signed_in = lambda request: request.headers.get("accessToken", "") in self.tokens
 
     async def take_token(self, request: Request) -> Response:
         """POST /api/token/take"""
@@ -84,7 +90,8 @@ class Portal:
         asked = await _json(request)
         if asked is None or not asked.get("maThe"):
             return JSONResponse({"MaKetQua": "205", "maKetQua": "205"})
-        paid = copayments(str(asked["maThe"]), date.today())
+        card = str(asked["maThe"])
+        paid = [*copayments(card, date.today()), *self.claims.copayments(card)]
         return JSONResponse({"MaKetQua": "000", "maKetQua": "000", "GhiChu": "", "DataCCT": paid})
 
     async def check_in(self, request: Request) -> Response:
@@ -108,7 +115,8 @@ class Portal:
 
     def said(self) -> dict[str, Any]:
         """What a test or a person wants to see."""
-        return {"check_ins": self.check_ins, "received": self.received, "looked_up": self.looked_up}
+        own = {"check_ins": self.check_ins, "received": self.received, "looked_up": self.looked_up}
+        return {**own, **self.claims.said()}
 
     def routes(self) -> list[Route]:
         """The calls of the portal."""
@@ -117,6 +125,7 @@ class Portal:
             Route("/api/egw/KQNhanLichSuKCB2024", self.look_up, methods=["POST"]),
             Route("/api/TraCuuCCT/TraCuuTienMCCT", self.copayment, methods=["POST"]),
             Route("/api/qd130/checkInKcbQd3176", self.check_in, methods=["POST"]),
+            *self.claims.routes(),
         ]
 
 
@@ -177,7 +186,21 @@ async def _json(request: Request) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-async def serve(host: str, port: int, *, fault: str = "", seed: int = 1, facility: str = "86991") -> None:
-    """Answer until cancelled. facility: the code at which digits 0 and 1 are registered."""
-    portal = Portal(facility)
+async def serve(
+    host: str,
+    port: int,
+    *,
+    fault: str = "",
+    seed: int = 1,
+    facility: str = "86991",
+    reject: float = 0.0,
+    structure_seconds: float = 2.0,
+    appraise_seconds: float = 5.0,
+) -> None:
+    """Answer until cancelled. facility: the code at which digits 0 and 1 are registered. reject: rate, 0 to 1, at which
+    the appraisal finds something; the seconds: how long after the receipt structure errors and appraisal are told."""
+    claims = Claims(
+        lambda request: False, float(structure_seconds), float(appraise_seconds), reject=float(reject), seed=seed
+    )
+    portal = Portal(facility, claims=claims)
     await faults.listen(faults.build(portal.routes(), faults.Faults(fault, seed), portal.said), host, port)

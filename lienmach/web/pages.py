@@ -29,7 +29,7 @@ from lienmach.base import errors
 from lienmach.base.actor import Actor
 from lienmach.identity import roles
 from lienmach.record import failures as record_failures
-from lienmach.web import entry, failures, home, rendering, sessions
+from lienmach.web import entry, failures, home, own_sessions, rendering, sessions
 from lienmach.web.department import Department
 from lienmach.web.headers import FORM_LIMIT, SecurityHeaders
 
@@ -65,10 +65,11 @@ def page(right: str, *, form_bytes_max: int = 0) -> Callable[[Page], Callable[[R
     return wrap
 
 
-def public(right: str) -> Callable[[Page], Callable[[Request], Awaitable[Response]]]:
+def public(right: str, *, is_signed: bool = False) -> Callable[[Page], Callable[[Request], Awaitable[Response]]]:
     """Open a page to everybody, without signing in: its actor is a visitor of the first tenant.
 
     A changing request carries the entry proof: `sessions.entry_proof`, set as a cookie by the page with the form.
+    is_signed: it comes from a machine and carries a signature of its own, which the page checks before anything else.
     """
     if right not in roles.ROLES[roles.VISITOR].rights:
         raise ValueError(f"a visitor has no right {right}")
@@ -76,11 +77,33 @@ def public(right: str) -> Callable[[Page], Callable[[Request], Awaitable[Respons
     def wrap(show: Page) -> Callable[[Request], Awaitable[Response]]:
         @functools.wraps(show)
         async def guarded(request: Request) -> Response:
-            if request.method not in ("GET", "HEAD"):
+            if request.method not in ("GET", "HEAD") and not is_signed:
                 await sessions.check_entry_proof(request)
             return await show(request, visitor(request))
 
-        guarded.right, guarded.is_public = right, True  # type: ignore[attr-defined]  # read by the who-may table
+        guarded.right, guarded.is_public, guarded.is_signed = right, True, is_signed  # type: ignore[attr-defined]
+        return guarded
+
+    return wrap
+
+
+def own(right: str) -> Callable[[Page], Callable[[Request], Awaitable[Response]]]:
+    """Open a page to a citizen who has signed in to their own record (web/own_sessions.py), and to nobody else.
+
+    Its actor sees what is about this one person. A changing request carries the proof of the session.
+    """
+    if right not in roles.ROLES[roles.CITIZEN].rights:
+        raise ValueError(f"a citizen has no right {right}")
+
+    def wrap(show: Page) -> Callable[[Request], Awaitable[Response]]:
+        @functools.wraps(show)
+        async def guarded(request: Request) -> Response:
+            session = await own_sessions.require(request)
+            if request.method not in ("GET", "HEAD"):
+                await sessions.check_proof(request, session)
+            return await show(request, session.actor(sessions.address_of(request)))
+
+        guarded.right = right  # type: ignore[attr-defined]  # read by the who-may table
         return guarded
 
     return wrap
@@ -124,6 +147,8 @@ def build(departments: Sequence[Department], *, store: Any, settings: Any) -> AS
 
 async def _on_failure(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.Failure)
+    if isinstance(error, own_sessions.Outside):
+        return RedirectResponse(own_sessions.ENTRY, 303)
     if isinstance(error, errors.Unauthenticated):
         return _to_entry(request, "/unlock" if isinstance(error, sessions.Locked) else "/sign-in")
     return await _message(request, failures.of(error))

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from lienmach.base import clock
 from lienmach.base.errors import Refused, Unauthenticated
-from lienmach.identity import sessions
+from lienmach.identity import citizen_sessions, sessions
 from lienmach.identity.sessions import Session
 
 FIELD = "csrf"
@@ -30,7 +30,8 @@ class Locked(Unauthenticated):
     """The session is there but locked: the password is asked again."""
 
 
-def _name(request: Request, plain: str) -> str:
+def cookie_name(request: Request, plain: str) -> str:
+    """The name under which a cookie travels."""
     # `__Host-` cookies need TLS; plain HTTP exists on loopback only.
     return f"__Host-{plain}" if request.url.scheme == "https" else plain
 
@@ -44,7 +45,7 @@ async def find(request: Request) -> Session | None:
     """The living session of this request, looked up once."""
     state: dict[str, Any] = request.scope.setdefault("lienmach", {})
     if "session" not in state:
-        cookie = request.cookies.get(_name(request, "lienmach"), "")
+        cookie = request.cookies.get(cookie_name(request, "lienmach"), "")
         state["session"] = (await sessions.find(request.app.state.store.pool, cookie, clock.now())) if cookie else None
     return state["session"]
 
@@ -67,7 +68,7 @@ async def require(request: Request) -> Session:
 def set_cookie(request: Request, response: Response, cookie: str) -> None:
     """Hand the session to the browser: for this browser run, out of reach of scripts and of other sites."""
     response.set_cookie(
-        _name(request, "lienmach"),
+        cookie_name(request, "lienmach"),
         cookie,
         path="/",
         httponly=True,
@@ -79,20 +80,20 @@ def set_cookie(request: Request, response: Response, cookie: str) -> None:
 def delete_cookie(request: Request, response: Response) -> None:
     """Take the session from the browser."""
     response.delete_cookie(
-        _name(request, "lienmach"), path="/", httponly=True, samesite="lax", secure=request.url.scheme == "https"
+        cookie_name(request, "lienmach"), path="/", httponly=True, samesite="lax", secure=request.url.scheme == "https"
     )
 
 
 # -- CSRF ----------------------------------------------------------------------------------------------------------
 
 
-def proof(session: Session) -> str:
+def proof(session: Session | citizen_sessions.Session) -> str:
     """A fresh masked proof for the forms of one page."""
     mask = secrets.token_bytes(_SECRET_BYTES)
     return base64.urlsafe_b64encode(mask + _xor(mask, session.csrf)).decode()
 
 
-async def check_proof(request: Request, session: Session) -> None:
+async def check_proof(request: Request, session: Session | citizen_sessions.Session) -> None:
     """Raise Refused unless a changing request carries the proof of this session, by header or form field."""
     check_origin(request)
     given = request.headers.get(HEADER) or str((await request.form()).get(FIELD, ""))
@@ -108,14 +109,14 @@ async def check_proof(request: Request, session: Session) -> None:
 
 def entry_proof(request: Request) -> str:
     """The proof for a form before sign-in: the one in the cookie, or a new one."""
-    given = request.cookies.get(_name(request, "lienmach-entry"), "")
+    given = request.cookies.get(cookie_name(request, "lienmach-entry"), "")
     return given if len(given) == 43 and given.isascii() else secrets.token_urlsafe(32)
 
 
 def set_entry_cookie(request: Request, response: Response, value: str) -> None:
     """Set the second half of the entry proof."""
     response.set_cookie(
-        _name(request, "lienmach-entry"),
+        cookie_name(request, "lienmach-entry"),
         value,
         path="/",
         httponly=True,
@@ -127,7 +128,7 @@ def set_entry_cookie(request: Request, response: Response, value: str) -> None:
 async def check_entry_proof(request: Request) -> None:
     """Raise Refused unless the form before sign-in carries what its cookie carries."""
     check_origin(request)
-    cookie = request.cookies.get(_name(request, "lienmach-entry"), "")
+    cookie = request.cookies.get(cookie_name(request, "lienmach-entry"), "")
     given = str((await request.form()).get(FIELD, ""))
     if not cookie or not hmac.compare_digest(cookie.encode(), given.encode()):
         raise Refused("the page is too old or the request came from elsewhere; load the page again")

@@ -8,7 +8,7 @@ import pytest
 
 from lienmach.base import clock, errors
 from lienmach.base.actor import Actor
-from lienmach.identity import tokens
+from lienmach.identity import roles, tokens
 from lienmach.record import access, conditional, write
 
 SAMPLES: dict[str, dict[str, Any]] = {
@@ -46,11 +46,13 @@ READS = {
     "imaging": "Patient Observation MedicationDispense Organization Task Consent",
     "pharmacist": "Patient Observation MedicationDispense Organization Task Consent",
     "retail": "Patient MedicationDispense Organization",
-    "cashier": "Patient Claim Organization Task Consent",
+    "cashier": "Patient Claim MedicationDispense Organization Task Consent",
     "insurance": "Patient Observation Claim MedicationDispense Organization Task Consent",
     "director": "Patient Observation Claim MedicationDispense Organization Task Consent AuditEvent",
     "dpo": "Patient Organization Task Consent AuditEvent",
     "visitor": "Organization",
+    "department": "Organization",
+    "citizen": "",
 }
 WRITES = {
     "system": "Patient Observation Claim MedicationDispense Organization Task Consent AuditEvent",
@@ -68,6 +70,8 @@ WRITES = {
     "director": "Task",
     "dpo": "Consent Task",
     "visitor": "",
+    "department": "",
+    "citizen": "",
 }
 
 
@@ -75,7 +79,7 @@ def test_the_table_of_this_test_names_every_role() -> None:
     assert set(READS) == set(WRITES) == set(access.GRANTS)
 
 
-@pytest.mark.parametrize("role", [one for one in READS if one != "visitor"])  # who has not signed in gets no token
+@pytest.mark.parametrize("role", [one for one in READS if one not in roles.WITHOUT_ACCOUNT])  # they get no token
 async def test_a_role_reads_and_stores_what_it_needs_and_nothing_else(fhir: Any, client_of: Any, role: str) -> None:
     client = await client_of(role)
     for kind, body in SAMPLES.items():

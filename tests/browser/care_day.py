@@ -64,6 +64,7 @@ def spend(day: Day) -> None:
     results(day, visit, tube)
     code = signature(day, visit)
     papers_of(day, visit)
+    money(day, visit)
     pharmacy(day, code)
     desks(day)
 
@@ -293,6 +294,16 @@ def signature(day: Day, visit: str) -> str:
     day.see("chart", "bacsi", other)
     day.see("preview before signing", "bacsi", f"{other}/signature")
     return paper.rpartition("code=")[2]
+
+
+def money(day: Day, visit: str) -> None:
+    """The cashier closes the cost statement; under the line of 15 % there is nothing to pay."""
+    page = day.seat("thungan")
+    page.goto(visit.replace("/outpatient/", "/billing/"))
+    page.fill("#pin", day.node.pin)
+    page.keyboard.press("F9")
+    page.wait_for_selector("text=Đã chốt và ký bảng kê")
+    day.see("bill", "thungan", page.url)
 
 
 def pharmacy(day: Day, code: str) -> None:

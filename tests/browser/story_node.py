@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from lienmach.commands import connections_file
 from tests.running_node import ROOT, Node
 
 ANALYSER = "SIM-1"  # how the simulated analyser calls itself
@@ -55,10 +55,13 @@ class StoryNode(Node):
         return (self.home / "demo-pin.txt").read_text("utf-8").strip()
 
     def simulator(self, name: str) -> dict[str, Any]:
-        """What a simulator remembers: insurance, prescription or sms."""
-        found = re.search(rf"^{name}\s+(http://\S+)", self.said(), re.MULTILINE)
-        assert found is not None, self.said()
-        return _read(found[1] + "/_state")
+        """What a simulator remembers: insurance, prescription, sms, bank or einvoice."""
+        return dict(self.ask_simulator(name, "/_state"))
+
+    def ask_simulator(self, name: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """What a simulator answers to a GET, or to a POST of `body`."""
+        url = connections_file.read(self.home)[f"LIENMACH_{name.upper()}_URL"]
+        return _read(url + path, json.dumps(body).encode() if body is not None else None)
 
     def start_analyser(self) -> None:
         """The analyser as its own process, which speaks HL7 v2 to this node."""
@@ -110,7 +113,7 @@ class StoryNode(Node):
             return False
 
 
-def _read(url: str, body: bytes | None = None) -> dict[str, Any]:
+def _read(url: str, body: bytes | None = None) -> Any:
     request = urllib.request.Request(url, body, headers={"content-type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as answer:
-        return dict(json.load(answer))
+        return json.load(answer)

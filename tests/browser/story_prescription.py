@@ -13,6 +13,7 @@ from tests.browser.story_screens import Screens, settle
 
 DISEASE, CODE = "dai thao duong", "E11.9"
 FORBIDDEN = "amox"  # of the penicillin group
+TWICE, RULE = "metformin 500", "COD-14"  # the same substance a second time, in another strength
 INSURED = ("metformin 850", "amlodipin 5")
 UNCOVERED = "glucosamin"
 A5_POINTS = (419.5, 595.3)
@@ -61,13 +62,46 @@ def prescribe(screens: Screens) -> None:
             _add(page, text)
             settle(page)
     expect(page.locator("#prescription ol.rx > li")).to_have_count(3)
-    for reason in page.locator("#prescription ol.rx input[name^='reason:']").all():
-        reason.fill("Đã cân nhắc, theo dõi sát")
-        reason.press("Enter")
-    settle(page)
+    _give_reasons(page)
     expect(page.locator("#prescription")).to_contain_text("chưa kể 1 thuốc tự trả")
     page.get_by_role("button", name="Lưu đơn thuốc").scroll_into_view_if_needed()
     screens.shoot(page, "doctor-prescription")
+
+
+def mend_finding(screens: Screens, encounter_id: str) -> None:
+    """A slip that the insurer would find weeks later stands beside the chart at once; mended there, it is gone.
+
+    Metformin is prescribed a second time, with a reason to the warning, as happens when a copied prescription grows.
+    """
+    desk = screens.seat("bacsi")
+    page = desk.page
+    findings = page.locator("#findings")
+    expect(findings).to_contain_text("Không có gì phải sửa")
+    page.locator("#drug-find").click()
+    _add(page, TWICE)
+    settle(page)
+    _give_reasons(page)
+    page.get_by_role("button", name="Lưu đơn thuốc").click()
+    expect(page.locator("#prescription")).to_contain_text("Đã lưu đơn thuốc, 4 dòng")
+    finding = findings.locator("li", has_text=RULE)
+    expect(finding).to_contain_text("cùng hoạt chất")
+    expect(finding).to_contain_text("XML2.MA_THUOC")
+    findings.scroll_into_view_if_needed()
+    screens.shoot(page, "doctor-finding")
+    finding.get_by_role("link").click()
+    page.wait_for_url(re.compile(r"/prescription"))
+    settle(page)
+    page.locator("summary", has_text="Metformin 500 mg").filter(has_text="Ngừng").click()
+    page.get_by_label("Lý do ngừng").locator("visible=true").fill("Trùng metformin, dùng loại 850 mg")
+    screens.shoot(page, "doctor-mends")
+    page.get_by_role("button", name="Ngừng thuốc").locator("visible=true").click()
+    expect(page.locator("#prescription tr", has_text="Metformin 500 mg").locator("summary")).to_have_count(0)
+    settle(page)
+    desk.go(f"/outpatient/visits/{encounter_id}?draft=use")
+    expect(findings).to_contain_text("Không có gì phải sửa")
+    expect(findings).not_to_contain_text(RULE)
+    findings.scroll_into_view_if_needed()
+    screens.shoot(page, "doctor-finding-gone")
 
 
 def sign(screens: Screens) -> None:
@@ -113,6 +147,14 @@ def _add(page: Page, text: str) -> None:
     page.locator("#drug-found [role=option]").first.wait_for()
     page.keyboard.press("Enter")
     expect(page.locator("#prescription ol.rx > li")).to_have_count(before + 1)
+
+
+def _give_reasons(page: Page) -> None:
+    """Why a drug is given all the same, wherever the page asks."""
+    for reason in page.locator("#prescription ol.rx input[name^='reason:']").all():
+        reason.fill("Đã cân nhắc, theo dõi sát")
+        reason.press("Enter")
+    settle(page)
 
 
 def _until(page: Page, is_so: object) -> None:

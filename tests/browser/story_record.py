@@ -13,12 +13,14 @@ from playwright.sync_api import expect
 
 from lienmach.base import postgres
 from lienmach.base.settings import Settings
+from tests.browser import story_money
 from tests.browser.story_arrival import CITIZEN_NUMBER, NAME
 from tests.browser.story_node import StoryNode
 from tests.browser.story_screens import Screens, settle
 
 #: Everybody of the story who saw something of his, as the page of accesses names them.
-SEEN = ("BS Mẫu Khám Bệnh", "DS Mẫu Nhà Thuốc", "KTV Mẫu Xét Nghiệm", "Lễ tân Mẫu Tiếp Đón", "DS Mẫu Cấp Thuốc")
+SEEN = ("BS Mẫu Khám Bệnh", "DS Mẫu Nhà Thuốc", "KTV Mẫu Xét Nghiệm", "Lễ tân Mẫu Tiếp Đón", "DS Mẫu Cấp Thuốc",
+        "Mẫu Thu Ngân", "Mẫu Giám Định")  # fmt: skip
 
 
 def who_opened(screens: Screens, patient_id: str) -> None:
@@ -37,9 +39,14 @@ def who_opened(screens: Screens, patient_id: str) -> None:
 
 
 def find_by_fhir(node: StoryNode, patient_id: str) -> None:
-    """One person by the number of the card, through the API."""
+    """One person by the number of the card, through the API, and what he had to pay: two versions, one in force."""
     found = node.resources(f"Patient?identifier={CITIZEN_NUMBER}")
     assert [one["id"] for one in found] == [patient_id] and found[0]["name"][0]["text"] == NAME
+    bills = node.resources(f"Invoice?patient={patient_id}")
+    assert sorted(one["status"] for one in bills) == ["cancelled", "issued"]
+    for one in bills:
+        assert one["subject"]["reference"] == f"Patient/{patient_id}" and one["totalNet"]["currency"] == "VND"
+        assert one["lineItem"] and one["identifier"][0]["value"].startswith("BK")
 
 
 def check_times(node: StoryNode, patient_id: str, encounter_id: str) -> None:
@@ -64,9 +71,16 @@ def check_times(node: StoryNode, patient_id: str, encounter_id: str) -> None:
         pairs.append(("note", begun, _at(note["date"])))
         for mark in node.resources(f"Provenance?target=Composition/{note['id']}&_count=100"):
             pairs.append(("signature", _at(note["date"]), _at(mark["recorded"])))
+    first, second = (story_money.statement_of(node, encounter_id, version) for version in (1, 2))
+    pairs += [
+        ("statement", ended, _at(first["closed_at"])),
+        ("the second", _at(first["closed_at"]), _at(second["date"])),
+    ]
     for given in node.resources(f"MedicationDispense?patient={patient_id}&_count=100"):
         cause = lines[_id(given["authorizingPrescription"][0])]
         pairs.append(("given out", _at(cause["authoredOn"]), _at(given["whenHandedOver"])))
+        if "Glucosamin" not in str(cause):  # which he buys when he likes
+            pairs.append(("not before the statement", _at(first["closed_at"]), _at(given["whenHandedOver"])))
     assert len(pairs) > 20, "something of the visit is missing"
     wrong = [(what, cause, at) for what, cause, at in pairs if at < cause]
     assert not wrong, wrong

@@ -53,11 +53,11 @@ class Screens:
         return self._seats[login]
 
     def shoot(self, page: Page, what: str, *, waits: bool = True) -> None:
-        """A picture of this screen as NN-what.png, and what axe and the ruler say of it."""
+        """A picture of this screen as NNN-what.png, and what axe and the ruler say of it."""
         if waits:
             settle(page)
         self._number += 1
-        name = f"{self._number:02d}-{what}"
+        name = f"{self._number:03d}-{what}"
         self._keep(name, page.screenshot(caret="initial"))  # hiding it would need a style that the page refuses
         over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if over > 0:
@@ -80,7 +80,7 @@ class Screens:
         drawn = pypdfium2.PdfDocument(pdf)[0].render(scale=1.6).to_pil()
         held = io.BytesIO()
         drawn.save(held, "PNG")
-        self._keep(f"{self._number:02d}-{what}", held.getvalue())
+        self._keep(f"{self._number:03d}-{what}", held.getvalue())
 
     def close(self) -> None:
         """Let everybody go home."""
@@ -96,7 +96,9 @@ class Screens:
 
     def _listen(self, desk: Desk, login: str) -> None:
         def complain(text: str) -> None:
-            if "status of 4" not in text:  # a refusal that the story wants is no fault of the page
+            is_refusal = "status of 4" in text  # that the story wants is no fault of the page
+            is_left = text.startswith(("htmx:sendAbort", "htmx:afterRequest"))  # who leaves a page ends what it asks
+            if not is_refusal and not is_left:
                 self.wrong.append(f"{login}: {text}")
 
         desk.page.on("pageerror", lambda error: complain(str(error)))
@@ -114,7 +116,7 @@ def settle(page: Page) -> None:
     """Wait until the page and every panel of it has its answer."""
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(200)  # what a key or a change starts, starts with a delay
-    page.wait_for_function("!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
 
 
 def _reduced(png: bytes) -> bytes:

@@ -63,6 +63,11 @@ async def test_the_sample_of_each_kind_fits_on_one_page_with_its_diacritics(kind
         ("result", 210, 297),
         ("visit-summary", 210, 297),
         ("referral", 210, 297),
+        ("receipt", 148, 210),
+        ("deposit-slip", 148, 210),
+        ("refund-slip", 148, 210),
+        ("invoice", 210, 297),
+        ("cost-statement", 297, 210),
     ],
 )
 async def test_each_kind_has_its_size_of_paper(kind: str, width: int, height: int | None) -> None:
@@ -114,7 +119,7 @@ async def test_a_run_of_300_letters_without_a_space_does_not_leave_the_paper(kin
     pdf = await printed(kind, data)
     width = float(pdf.pages[0].mediabox.width)
     far: list[float] = []
-    pdf.pages[0].extract_text(visitor_text=lambda text, cm, tm, *_: far.append(tm[4]) if text.strip() else None)
+    pdf.pages[0].extract_text(visitor_text=lambda text, cm, tm, *_: far.append(cm[4] + tm[4]) if text.strip() else None)
     assert len(pdf.pages) == 1 and max(far) < width
 
 

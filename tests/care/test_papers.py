@@ -307,3 +307,10 @@ async def test_a_visit_that_has_not_begun_gets_no_paper(clinic: Clinic, visit: s
     waiting = await clinic.visit(await clinic.patient(name=[{"text": "Người Khác"}]), started=False)
     with pytest.raises(errors.Conflict, match="đang khám"):
         await issue(clinic, waiting, leave_today(clinic))
+
+
+def test_an_insured_referral_names_the_code_of_the_receiving_facility_and_another_need_not() -> None:
+    insured = replace(FACTS, is_insured=True)
+    assert [one.field for one in papers.check(REFERRAL, insured)] == ["to_code"]
+    assert papers.check(replace(REFERRAL, to_code="79099"), insured) == []
+    assert papers.check(REFERRAL, FACTS) == []

@@ -162,3 +162,10 @@ def test_the_banner_tells_asked_without_allergies_and_the_dead_and_the_merged():
     )
     assert one.allergies_word == "No known allergies"
     assert one.age == "69 years" and one.alerts == ("Deceased 05/01/2020", "Merged into another record")
+
+
+def test_an_occupation_stands_on_the_person_with_its_code_and_name() -> None:
+    draft = replace(FULL, occupation_code="60000", occupation_name="Nông dân (mẫu)")
+    [found] = [one for one in person_draft.build(draft)["extension"] if one["url"] == person_draft.OCCUPATION]
+    assert found["valueCodeableConcept"]["coding"][0]["code"] == "60000"
+    assert all(one["url"] != person_draft.OCCUPATION for one in person_draft.build(FULL).get("extension", ()))

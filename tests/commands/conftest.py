@@ -8,6 +8,7 @@ import pytest
 
 from lienmach.base.actor import Actor
 from lienmach.record.transaction import Store
+from tests.commands.driven_visits import driven as driven
 from tests.commands.import_world import World
 
 

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime
+from decimal import Decimal
 
 import pytest
 
-from lienmach.bench import browser, client, data, day_data, day_fill, day_pages, day_people, day_visit
-from lienmach.care import catalogue_set, charges, notes, visit_facts
+from lienmach.bench import (
+    browser,
+    client,
+    data,
+    day_bill_rows,
+    day_bills,
+    day_data,
+    day_fill,
+    day_pages,
+    day_people,
+    day_visit,
+)
+from lienmach.care import catalogue_set, charges, coverages, notes, visit_facts
+from lienmach.care.claims import claims
+from lienmach.care.money import ledger, statement, statement_entries
 from lienmach.departments.laboratory import facts
 from lienmach.identity import roles
+from lienmach.standards.bhxh import claim_xml
 from lienmach.standards.fhir import definitions, validate
 from lienmach.standards.vietnam import identity, prescription_code
 
@@ -22,12 +37,21 @@ def visit(state: str = "finished") -> day_data.Visit:
     return day_data.Visit(7, 3, day_data.MEASURED, NOW, state)
 
 
+def bill(number: int = 7, person: int = 3) -> day_bills.Bill:
+    return day_bills.of_visit(day_data.Visit(number, person, day_data.MEASURED, NOW, "finished"))
+
+
+def bills(count: int = 400) -> list[day_bills.Bill]:
+    today = day_fill.today_of(10_000_000, 2000, 200, NOW)
+    return list(day_fill.bills(day_data.history(0, count, 2000, TODAY), today))
+
+
 @pytest.mark.parametrize("state", ["finished", "in-progress", "arrived"])
 def test_a_visit_in_every_state_is_valid_and_marked(state: str) -> None:
     made = list(day_visit.of_visit(visit(state)))
     made += [day_data.person(3), *day_data.rooms(), *day_data.staff("bench-bacsi1", "BS Mẫu Tải 1")]
     made += [day_visit.medicine(visit(), day_visit.DRUGS[0], status="active")]
-    made += [day_visit.medicine_charge(visit(), day_visit.DRUGS[0])]
+    made += [day_visit.medicine_charge(visit(), day_visit.DRUGS[0]), day_data.coverage(3), day_bills.invoice(bill())]
     for resource in made:
         assert validate.validate(definitions.load(), json.loads(data.dump(resource))) == []
         assert resource["meta"]["security"][0]["code"] == "HTEST"
@@ -94,7 +118,7 @@ def test_history_ends_before_today() -> None:
 
 def test_thirty_people_with_roles_that_exist() -> None:
     staff = day_people.staff()
-    assert len(staff) == len({login for login, _, _ in staff}) == 30
+    assert len(staff) + 1 == len({login for login, _, _ in staff}) + 1 == 30  # the citizen has no login
     assert {role for _, _, role in staff} <= set(roles.ROLES)
 
 
@@ -137,3 +161,51 @@ def test_the_assets_of_a_page_are_those_that_it_names() -> None:
 
 def test_an_answer_is_equal_to_another_whatever_its_head_says() -> None:
     assert client.Answer(200, b"x", b"HTTP/1.1 200 OK") == client.Answer(200, b"x")
+
+
+@pytest.mark.parametrize("person", [3, 5], ids=["insured", "self-pay"])
+def test_a_statement_reads_back_as_one_of_ours_and_says_what_the_visit_costs(person: int) -> None:
+    one = bill(person=person)
+    found = statement.of(json.loads(data.dump(day_bills.invoice(one))))
+    basis = [found.category, found.kind, *(card["number"] for card in found.cards)]
+    assert found.digest == statement.digest_of(found.lines, found.totals, found.patient_total, basis)
+    assert found.invoice_id == statement.invoice_id(one.visit.id, 1) and bool(found.cards) == (person == 3)
+    assert sum(posting.amount for posting in statement_entries.of(found)) == 0
+    costs = [each for each in day_visit.of_visit(one.visit) if each["resourceType"] == "ChargeItem"]
+    assert sorted(each["id"] for each in costs) == [line.charge_id for line in found.lines]
+    assert coverages.card_of(day_data.coverage(3)) is not None
+
+
+async def test_the_rows_of_money_fit_one_another() -> None:
+    class Owner:
+        """Takes what would be copied; the trigger of the tables is not here, so the sums are made below."""
+
+        def __init__(self) -> None:
+            self.rows: dict[str, list[dict[str, object]]] = {}
+
+        async def copy_records_to_table(
+            self, table: str, *, records: list[tuple[object, ...]], columns: list[str]
+        ) -> None:
+            known = self.rows.setdefault(table, [])
+            known += [dict(zip(columns, record, strict=True)) for record in records]
+
+        async def execute(self, sql: str) -> None:
+            assert sql.startswith(("analyze ", "select setval"))
+
+    owner = Owner()
+    made = bills()
+    await day_bill_rows.put(owner, made, TODAY, NOW)  # type: ignore[arg-type]
+    rows = owner.rows
+    sums: dict[object, Decimal] = {}
+    for one in rows["ledger_posting"]:
+        sums[one["entry_id"]] = sums.get(one["entry_id"], Decimal(0)) + Decimal(str(one["amount"]))
+        assert one["account"] in ledger.ACCOUNTS
+    assert set(sums.values()) == {Decimal(0)} and len(sums) == len(rows["ledger_entry"])
+    assert len({one["cause"] for one in rows["ledger_entry"]}) == len(rows["ledger_entry"])
+    assert len(rows["visit_account"]) == len(made) and {one["state"] for one in rows["claim"]} <= set(claims.STATES)
+    insured = [one for one in made if one.is_insured]
+    assert len(rows["claim"]) == len(insured) > len(rows["claim_version"]) > 0
+    shifts = {one["shift_id"] for one in rows["cash_shift"]}
+    assert {one["shift_id"] for one in rows["money_receipt"]} <= shifts | {""}
+    envelope = claim_xml.read(day_bill_rows.xml_of(insured[0]))
+    assert envelope.tables["XML1"][0]["MA_LK"] == insured[0].ma_lk and {"XML2", "XML3"} <= set(envelope.tables)

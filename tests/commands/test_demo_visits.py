@@ -21,6 +21,28 @@ COUNT = 25
 DAY = (clock.now() - timedelta(days=3)).date()
 
 
+def _seed() -> int:
+    """A seed whose plans of the day show everything that the tests look for, whatever day it is."""
+    for seed in range(1, 500):
+        plans = [demo_visit_plan.plan(seed, number, DAY) for number in range(1, COUNT + 1)]
+        counts = (
+            sum(one.dispensing == "part" and one.has_card for one in plans) - 3,
+            sum(one.has_second_exam for one in plans) - 3,
+            sum(not one.has_card for one in plans) - 3,
+            sum(bool(one.category) for one in plans) - 1,
+            sum(one.has_booking for one in plans) - 3,
+            sum(one.is_critical and one.case.order_set == "dtd-tai-kham" for one in plans) - 2,
+            sum(one.laboratory == "collected" for one in plans) - 2,
+            sum(bool(one.papers) for one in plans) - 4,
+        )
+        if min(counts) >= 0:
+            return seed
+    raise AssertionError("no seed shows enough")
+
+
+SEED = _seed()
+
+
 @dataclass
 class Driven:
     clinic: Clinic
@@ -43,7 +65,7 @@ class Driven:
 
 @pytest.fixture
 async def driven(clinic: Clinic) -> Driven:
-    tally = await demo_visits.drive(clinic.store, SYSTEM, seed=1, count=COUNT, day=DAY)
+    tally = await demo_visits.drive(clinic.store, SYSTEM, seed=SEED, count=COUNT, day=DAY)
     return Driven(clinic, tally)
 
 
@@ -70,6 +92,7 @@ async def test_a_day_of_visits_goes_through_and_leaves_a_whole_record(driven: Dr
     assert tally.failures == []
     assert (tally.visits, tally.kept, len(visits)) == (COUNT, 0, COUNT)
     assert tally.finished + tally.cancelled == COUNT
+    assert tally.statements == tally.finished > tally.insured
     assert tally.signed == tally.finished == sum(one["status"] == "finished" for one in visits)
     for name in (
         "second_exams",
@@ -81,6 +104,8 @@ async def test_a_day_of_visits_goes_through_and_leaves_a_whole_record(driven: Dr
         "partly",
         "papers",
         "booked",
+        "insured",
+        "paid",
     ):
         assert getattr(tally, name) > 0, name
     assert len({visit_facts.doctor_of(one).get("reference") for one in visits}) >= 4

@@ -40,7 +40,7 @@ SEED = int(os.environ.get("LM_TEST_SEED", "") or random.SystemRandom().randrange
 ROUNDS = int(os.environ.get("LM_TEST_ROUNDS", "12"))
 PORTALS = ("insurance", "prescription", "sms")
 TARGETS = ("web", "web", "postmaster", "backend", "insurance", "prescription", "listener", "both")
-STEPS = ("person", "arrival", "start", "order", "signature", "dispense", "result")
+STEPS = ("person", "arrival", "start", "order", "signature", "statement", "dispense", "result")
 
 
 def _free_port() -> int:
@@ -51,8 +51,9 @@ def _free_port() -> int:
 class Portal:
     """A simulator as a process of its own. `held`: what each of its lives held when it ended, as it said itself."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, **options: str) -> None:
         self.name, self.port, self.held = name, _free_port(), []
+        self.options = [word for key, value in options.items() for word in ("--with", f"{key}={value}")]
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -60,7 +61,7 @@ class Portal:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "lienmach", "simulate", self.name, "--port", str(self.port)]
+        command = [sys.executable, "-m", "lienmach", "simulate", self.name, "--port", str(self.port), *self.options]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while self.ask("/_state") is None:
@@ -338,7 +339,7 @@ def test_a_worker_that_dies_while_it_sends_sends_nothing_twice_and_the_page_says
         with open(tmp_path / "journal.ndjson", "a") as sink:
             base = f"http://{node.address}"
             stream = visit_writer.Stream(0, base, token, password, pin, visit_writer.Journal(sink, asyncio.Event()))
-            for person in (stream.desk, stream.doctor, stream.window):
+            for person in (stream.desk, stream.doctor, stream.window, stream.till):
                 await person.enter()
             if kills:
                 await stream.visit("9000001")

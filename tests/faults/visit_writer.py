@@ -10,6 +10,7 @@ SIGTERM and finishes the visit in hand.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import re
 import signal
@@ -25,6 +26,11 @@ DESKS = (("bacsi", "p-p101"), ("bacsi2", "p-p102"))
 ANALYSER = "SIM-1"
 SERVICE, DRUG, GIVEN = "XN-DIEN-GIAI", "PARA500", 4
 _PATIENCE = 400
+
+
+def invoice_id(visit: str, version: int) -> str:
+    """The id of the Invoice of a version of a visit's cost statement."""
+    return hashlib.sha256(f"statement|{visit}|{version}".encode()).hexdigest()[:32]
 
 
 class NotDone(Exception):
@@ -82,7 +88,9 @@ class Stream:
     def __init__(self, number: int, base: str, token: str, password: str, pin: str, journal: Journal) -> None:
         self.number, self.pin, self.journal = number, pin, journal
         doctor, self.room = DESKS[number]
-        self.desk, self.doctor, self.window = (Person(base, one, password) for one in ("tiepdon", doctor, "duocsi"))
+        self.desk, self.doctor, self.window, self.till = (
+            Person(base, one, password) for one in ("tiepdon", doctor, "duocsi", "thungan")
+        )
         headers = {"authorization": f"Bearer {token}"}
         self.fhir = httpx.AsyncClient(base_url=f"{base}/fhir", timeout=20, headers=headers)
 
@@ -129,7 +137,7 @@ class Stream:
         raise RuntimeError("nobody answers any more")
 
     async def run(self) -> None:
-        for person in (self.desk, self.doctor, self.window):
+        for person in (self.desk, self.doctor, self.window, self.till):
             await self._until(person.enter)
         count = 0
         while not self.journal.stop.is_set():
@@ -144,7 +152,7 @@ class Stream:
                 await asyncio.sleep(0.1)
 
     async def visit(self, mark: str) -> None:
-        """One person from the door to the medicine."""
+        """One person from the door over the till to the medicine."""
         person = await self.step("person", mark, lambda: self._register(mark), lambda: self._person(mark))
         visit = await self.step("arrival", mark, lambda: self._arrive(person, mark), lambda: self._visit(person))
         at = f"/outpatient/visits/{visit}"
@@ -153,12 +161,27 @@ class Stream:
         order = {"step": "place", "line": SERVICE, "quantity": "1", "note": "", "repeat_reason": ""}
         await self.step("order", mark, lambda: self.doctor.click(f"{at}/orders", order), lambda: self._order(visit))
         await self.step("signature", mark, lambda: self._sign(at), lambda: self._status(visit, "finished"))
+        await self.step("statement", mark, lambda: self.close(visit), lambda: self.closed(visit))
         lines = await self._lines(visit)
         code, line = lines[0]["groupIdentifier"]["value"], lines[0]["id"]
         give = {f"quantity-{line}": str(GIVEN)}
         await self.step("dispense", mark, lambda: self.window.click(f"/pharmacy/prescriptions/{code}", give),
                         lambda: self._dispense(line))  # fmt: skip
         self.journal.write(at="whole", kind="visit", mark=mark, visit=visit)
+
+    async def close(self, visit: str, reason: str = "") -> httpx.Response:
+        """Close the cost statement as the page shows it; below the 15 % line the patient has nothing to pay."""
+        await self.till.ask("GET", f"/billing/visits/{visit}")
+        shown = re.search(r'name="shown" value="([0-9a-f]{64})"', self.till.page)
+        if shown is None:
+            raise NotDone("no statement to close")
+        form = {"pin": self.pin, "shown": shown[1], "reason": reason}
+        return await self.till.click(f"/billing/visits/{visit}/statement", form)
+
+    async def closed(self, visit: str) -> str:
+        """The Invoice in force, "" before the statement is closed or when it must be closed again."""
+        found = await self.find(f"/Invoice?status=issued&_id={invoice_id(visit, 1)},{invoice_id(visit, 2)}")
+        return str(found[0]["id"]) if found else ""
 
     async def _register(self, mark: str) -> httpx.Response:
         body = {

@@ -52,7 +52,8 @@ def test_a_page_stands_in_the_file_of_its_noun(one) -> None:  # type: ignore[no-
     for route in one.routes:
         file = inspect.getsourcefile(inspect.unwrap(route.endpoint)) or ""
         name = file.rpartition("/")[2].removesuffix(".py")
-        words = [part for part in route.path.split("/")[2:] if not part.startswith("{")]
+        parts = [part for part in route.path.split("/")[2:] if not part.startswith("{")]
+        words = [word for part in parts for word in part.split("-")]
         singular = {
             word.removesuffix("ies") + "y" if word.endswith("ies") else word.removesuffix("s") for word in words
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -12,6 +13,7 @@ import pytest
 
 from lienmach import app
 from lienmach.care import prescriptions, resources, signing, visits
+from lienmach.care.money import accounts, payments, shifts, statements
 from lienmach.care.prescriptions import RxLine
 from lienmach.departments.pharmacy import dispensing
 from tests.clinic import Clinic
@@ -51,6 +53,16 @@ async def _sign(browser: Browser, visit: str) -> int:
     return (await browser.post(f"/outpatient/visits/{visit}/signature", data)).status_code
 
 
+async def _end(clinic: Clinic, visit: str) -> None:
+    """The doctor signs."""
+    key = await clinic.signer("doctor")
+
+    async def work(tx: Any) -> None:
+        await visits.finish(tx, visit, key, result="2", outcome="1")
+
+    await clinic.store.run(clinic.actor("doctor"), work)
+
+
 async def test_a_doctor_signs_a_visit(clinic: Clinic, whole: app.Application) -> None:
     await signing.set_pin(clinic.store, clinic.actor("doctor"), PIN)
     await receive(clinic, "PARA500", 100)
@@ -75,7 +87,9 @@ async def test_a_pharmacist_gives_out(clinic: Clinic, whole: app.Application) ->
     browser = Browser(whole)
     await browser.sign_in("pharmacist")
     for is_traced in (False, True):
-        _, [line] = await _ready(clinic)
+        visit, [line] = await _ready(clinic)
+        await _end(clinic, visit)
+        await clinic.settle(visit)
         async with clinic.store.begin(clinic.actor("pharmacist")) as tx:
             code = dispensing.code_of(await resources.read(tx, "MedicationRequest", line))
         await browser.get(f"/pharmacy/prescriptions/{code}")
@@ -86,3 +100,44 @@ async def test_a_pharmacist_gives_out(clinic: Clinic, whole: app.Application) ->
         if is_traced:
             check("A pharmacist gives out", journey)
     await browser.client.aclose()
+
+
+async def test_a_desk_closes_a_cost_statement(clinic: Clinic, whole: app.Application) -> None:
+    key, desk = await clinic.signer("insurance"), clinic.actor("insurance")
+    await receive(clinic, "PARA500", 100)
+    for is_traced in (False, True):
+        visit, _ = await _ready(clinic)
+        await _end(clinic, visit)
+        with Traced() as journey:
+            await clinic.store.run(desk, functools.partial(_close, visit, key))
+        if is_traced:
+            check("A desk closes a cost statement", journey)
+
+
+async def _close(visit: str, key: Any, tx: Any) -> None:
+    await statements.close(tx, visit, key)
+
+
+async def test_a_cashier_takes_a_payment(clinic: Clinic, whole: app.Application) -> None:
+    key, desk, cashier = await clinic.signer("insurance"), clinic.actor("insurance"), clinic.actor("cashier")
+    await receive(clinic, "PARA500", 100)
+    await clinic.store.run(cashier, functools.partial(_open_shift))
+    for is_traced in (False, True):
+        visit, _ = await _ready(clinic)
+        await _end(clinic, visit)
+        await clinic.store.run(desk, functools.partial(_close, visit, key))
+        async with clinic.store.begin(cashier) as tx:
+            due = (await accounts.read(tx, visit)).due
+        assert due > 0
+        with Traced() as journey:
+            await clinic.store.run(cashier, functools.partial(_take, visit, due))
+        if is_traced:
+            check("A cashier takes a payment", journey)
+
+
+async def _open_shift(tx: Any) -> None:
+    await shifts.open_shift(tx, 500_000)
+
+
+async def _take(visit: str, due: int, tx: Any) -> None:
+    await payments.take(tx, visit, due, method="cash", request_key=f"journey/{visit}")

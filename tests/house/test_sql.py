@@ -26,6 +26,8 @@ JOINERS = {
         ("care/queue.py", "care/queue_lines.py", "care/outbox.py"),
         "puts the constant list of its own table's columns into its statements",
     ),
+    "care/money/accounts.py": "puts the constant conditions that are asked for into its list: with all of them no index fits",
+    "departments/insurance/claim_sums.py": "puts one constant sum and one constant condition into its two statements",
 }
 #: What a statement's text may never be made of; such things are bound as values.
 _FROM_OUTSIDE = frozenset({"request", "form", "resource", "actor", "headers", "cookies", "login"})
@@ -36,6 +38,7 @@ ACROSS_TENANTS = {
     "tenant_slug_key": "a slug names a tenant on this node",
     "job_pkey": "a number that the database gives; a job tells nobody its number",
     "session_pkey": "the hash of 256 random bits, looked up before the tenant is known",
+    "citizen_session_pkey": "the hash of 256 random bits, looked up before the tenant is known",
     "token_pkey": "the hash of 256 random bits, looked up before the tenant is known",
     "setup_link_pkey": "the hash of 256 random bits, looked up before the tenant is known",
 }

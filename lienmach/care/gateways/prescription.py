@@ -30,7 +30,7 @@ async def send(line: Line, message: Message, *, is_unknown: bool) -> Answer:
             return found
         if found.outcome == "done":
             return found if is_same(message, found) else calls.judged(found, "refused", "duplicate")
-    answer = await with_token(line, "POST", SEND_PATH, message)
+    answer = await with_token(line, "POST", SEND_PATH, message, code=_code(message))
     if answer.outcome == "refused" and _says_duplicate(answer):
         found = await _read(line, message)
         if found.outcome == "done" and is_same(message, found):
@@ -50,22 +50,40 @@ def is_same(message: Message, found: Answer) -> bool:
 
 async def _read(line: Line, message: Message) -> Answer:
     """What the system holds under the message's code; refused: nothing."""
-    code = str(json.loads(message.body).get("ma_don_thuoc", ""))
-    answer = await with_token(line, "GET", READ_PATH + quote(code, safe=""), None)
+    code = _code(message)
+    answer = await with_token(line, "GET", READ_PATH + quote(code, safe=""), None, code=code)
     if answer.outcome == "done" and calls.json_of(answer) is None:
         return calls.judged(answer, "down", "wrong-answer")
     return answer
 
 
-async def with_token(line: Line, method: str, path: str, message: Message | None) -> Answer:
-    """Call the system signed in, with a new token where it no longer takes the one in hand."""
-    base, user = line.settings.prescription_url.rstrip("/"), line.settings.prescription_facility
+def _code(message: Message) -> str:
+    return str(json.loads(message.body).get("ma_don_thuoc", ""))
+
+
+def account_of(line: Line, code: str) -> tuple[str, str]:
+    """(facility, password) under which a prescription goes: that of its own code, else the first of the settings."""
+    facilities = line.settings.prescription_facility.split(",")
+    passwords = line.settings.prescription_password.split(",")
+    index = facilities.index(code[:5]) if code[:5] in facilities else 0
+    return facilities[index], passwords[index] if len(passwords) == len(
+        facilities
+    ) else line.settings.prescription_password
+
+
+async def with_token(line: Line, method: str, path: str, message: Message | None, *, code: str = "") -> Answer:
+    """Call the system signed in, with a new token where it no longer takes the one in hand.
+
+    code: of the prescription; it begins with the facility that wrote it.
+    """
+    base = line.settings.prescription_url.rstrip("/")
+    user, password = account_of(line, code)
     for _ in range(2):
         tokens = line.tokens.get((base, user))
         if tokens is None:
             said = await calls.call(
                 line, "POST", base + SIGN_IN_PATH,
-                json={"ma_lien_thong_co_so_kham_chua_benh": user, "password": line.settings.prescription_password},
+                json={"ma_lien_thong_co_so_kham_chua_benh": user, "password": password},
             )  # fmt: skip
             if said.outcome != "done":
                 return calls.judged(said, "down", "sign-in") if said.outcome == "refused" else said

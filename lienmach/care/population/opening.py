@@ -26,7 +26,7 @@ from lienmach.care import (
     signing_keys,
     stock,
 )
-from lienmach.care.population import clinic
+from lienmach.care.population import accepted_lists, clinic
 from lienmach.identity import demo_users, roles
 from lienmach.record.transaction import Store, Transaction
 
@@ -53,6 +53,7 @@ async def open_home(store: Store, actor: Actor, *, is_demo: bool) -> None:
     await catalogue_set.load(store, actor, state="demo" if is_demo else "draft")
     if is_demo:
         await clinic.set_up(store, actor)
+        await accepted_lists.fill(store, actor)
         await fill_shelves(store, actor)
         await make_times(store, actor)
         await make_keys(store, actor.tenant)

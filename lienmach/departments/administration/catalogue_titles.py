@@ -27,11 +27,14 @@ TITLES = {
     "priority-group": "Nhóm ưu tiên",
     "public-holiday": "Ngày nghỉ lễ",
     "slip-tolerance": "Hạn dùng giấy hẹn",
+    "bank": "Ngân hàng",
+    "bank-account": "Tài khoản nhận tiền",
     "nghe-nghiep": "Nghề nghiệp",
     "dan-toc": "Dân tộc",
     "snippet": "Câu mẫu",
     "note-template": "Mẫu bệnh án ngoại trú",
     "order-set": "Bộ chỉ định",
+    "claim-rule": "Quy tắc kiểm tra hồ sơ BHYT",
 }
 STATES = {"approved": "Đã duyệt", "demo": "Dữ liệu thử", "draft": "Bản nháp"}
 #: Members of rows that have a word of their own; the others are shown under their name.

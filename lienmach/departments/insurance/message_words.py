@@ -8,6 +8,8 @@ CHANNELS = {
     "prescription": "Đơn thuốc quốc gia",
     "prescription-sale": "Báo bán thuốc theo đơn",
     "sms": "Tin nhắn",
+    "claim": "Hồ sơ giám định",
+    "einvoice": "Hóa đơn điện tử",
 }
 STATES = {"waiting": "Đang chờ", "sending": "Đang gửi", "sent": "Đã gửi", "refused": "Bị từ chối", "stopped": "Đã dừng"}
 TONES = {"waiting": "warn", "sending": "blue", "sent": "good", "refused": "bad", "stopped": ""}
@@ -22,6 +24,8 @@ PROBLEMS = {
     "woken": "Nơi nhận đã hoạt động trở lại; đang gửi.",
     "refused": "Nơi nhận từ chối nội dung: hãy xem câu trả lời, sửa rồi gửi lại.",
     "not-taken-in": "Câu trả lời đã được giữ nhưng không ghi được vào hồ sơ: hãy báo người quản trị.",
+    "stopped": "Đã dừng gửi; hãy mở tin gửi đi và gửi lại.",
+    "overtaken": "Bản mới hơn của hồ sơ này đã gửi rồi; bản cũ không gửi nữa.",
     "duplicate": "Nơi nhận đã có mã này với nội dung khác: cần lập đơn với mã mới.",
 }
 

@@ -14,7 +14,7 @@ from lienmach.care import catalogues, order_facts, resources, systems
 from lienmach.care.resources import Resource
 from lienmach.departments.laboratory import facts, machines, screens, tubes
 from lienmach.record.transaction import Transaction
-from lienmach.web import rendering
+from lienmach.web import forms, rendering
 from lienmach.web.pages import page
 
 STATES = {
@@ -25,7 +25,8 @@ STATES = {
     "partial": "Đã trả một phần",
     "done": "Đã trả",
 }
-_PAGE_COUNT = 300
+_PAGE_COUNT = 300  # orders of each kind that are looked at
+_LINES = 100  # of a page: people are read and drawn for these only
 _DAYS = 30
 
 
@@ -63,12 +64,17 @@ async def _list(request: Request, actor: Actor, *, fault: str = "", status: int 
         if analyser_id:
             found = await _of_analyser(tx, found, analyser_id)
         reports = await tubes.reports_of(tx, [one["id"] for one in found])
-        specimens = await _specimens(tx, reports)
-        known = await screens.people(tx, found, request)
-        lines = [_line(one, reports.get(one["id"]), specimens, known) for one in found]
-        counts = {name: sum(one["state"] == name for one in lines) for name in STATES}
-        if state in STATES:
-            lines = [one for one in lines if one["state"] == state]
+        specimens = await _specimens(tx, {own: one for own, one in reports.items() if _needs_tube(one)})
+        states = {one["id"]: _state(reports.get(one["id"]), specimens) for one in found}
+        counts = {name: sum(one == name for one in states.values()) for name in STATES}
+        wanted = [one for one in found if state not in STATES or states[one["id"]] == state]
+        pages = max(1, -(-len(wanted) // _LINES))
+        number = min(forms.read_count(request.query_params.get("page", "")[:4], most=pages) or 1, pages)
+        shown = wanted[(number - 1) * _LINES : number * _LINES]
+        own = {one["id"]: reports[one["id"]] for one in shown if one["id"] in reports}
+        specimens |= await _specimens(tx, {key: one for key, one in own.items() if not _needs_tube(one)})
+        known = await screens.people(tx, shown, request)
+        lines = [_line(one, reports.get(one["id"]), specimens, known, states[one["id"]]) for one in shown]
         return rendering.render(
             request,
             "laboratory/orders.html",
@@ -83,6 +89,8 @@ async def _list(request: Request, actor: Actor, *, fault: str = "", status: int 
             fault=fault,
             typed=typed,
             is_cut=len(found) >= _PAGE_COUNT,
+            number=number,
+            pages=pages,
         )
 
 
@@ -121,20 +129,33 @@ async def _specimens(tx: Transaction, reports: dict[str, Resource]) -> dict[str,
     return found
 
 
-def _line(
-    order: Resource, report: Resource | None, specimens: dict[str, Resource], known: dict[str, Any]
-) -> dict[str, Any]:
-    named = (report or {}).get("specimen") or [{}]
-    specimen = specimens.get(resources.id_of(named[0], "Specimen"))
+def _needs_tube(report: Resource) -> bool:
+    """Whether only its specimen tells how far an order is."""
+    return report.get("status") not in (*facts.RELEASED, "partial", "preliminary")
+
+
+def _state(report: Resource | None, specimens: dict[str, Resource]) -> str:
+    """Where an order stands: a key of STATES."""
     status = (report or {}).get("status", "")
     if status in facts.RELEASED:
-        state = "done"
-    elif status in ("partial", "preliminary"):
-        state = "partial" if status == "partial" else "measured"
-    elif specimen is None:
-        state = "waiting"
-    else:
-        state = "received" if specimen.get("receivedTime") else "collected"
+        return "done"
+    if status in ("partial", "preliminary"):
+        return "partial" if status == "partial" else "measured"
+    specimen = specimens.get(_tube(report))
+    if specimen is None:
+        return "waiting"
+    return "received" if specimen.get("receivedTime") else "collected"
+
+
+def _tube(report: Resource | None) -> str:
+    """The id of the Specimen of a report, or ""."""
+    return resources.id_of(((report or {}).get("specimen") or [{}])[0], "Specimen")
+
+
+def _line(
+    order: Resource, report: Resource | None, specimens: dict[str, Resource], known: dict[str, Any], state: str
+) -> dict[str, Any]:
+    specimen = specimens.get(_tube(report))
     return {
         "id": order["id"],
         "known": known.get(resources.id_of(order.get("subject"), "Patient")),
@@ -144,7 +165,7 @@ def _line(
         "state": state,
         "specimen": specimen["id"] if specimen else "",
         "number": tubes.number_of(specimen) if specimen else "",
-        "is_corrected": status == "corrected",
+        "is_corrected": (report or {}).get("status") == "corrected",
     }
 
 

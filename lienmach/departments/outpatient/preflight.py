@@ -23,6 +23,7 @@ from lienmach.care import (
     visit_facts,
     vitals,
 )
+from lienmach.care.claims import preflight
 from lienmach.care.drug_danger import BLOCK, INFORM, Danger, is_reason
 from lienmach.care.resources import Resource
 from lienmach.departments.outpatient.note_drafts import NoteDraft
@@ -34,17 +35,28 @@ _CLOCKS_DIFFER = timedelta(minutes=1)
 _LONG = timedelta(hours=24)  # TIM-16
 _UNUSABLE = insurance_words.LOCKED | {"ended"}
 _DRUGS_AND_EXAMINATION = "05"  # MA_LOAI_KCB
+#: Rules that the list before signing asks by itself, of drafts too, with its own sentences.
+_ASKED_HERE = frozenset(
+    "ADM-06 ADM-07 CAT-08 CRD-04 CRD-05 ICD-01 ICD-02 ICD-03 ICD-04 ICD-06 TIM-01 TIM-03 TIM-08 TIM-09 TIM-15 TIM-16".split()
+)
+#: Fields that stand in the draft of the note until it is signed.
+_OF_THE_NOTE = frozenset("MA_BENH_CHINH MA_BENH_KT CHAN_DOAN_VAO CHAN_DOAN_RV LY_DO_VV MA_BENH DIEN_BIEN_LS".split())
 _CHECK_UPS = ("Z00", "Z01", "Z02")
 
 
 @dataclass(frozen=True)
 class Missing:
-    """text: a key of `web/words`, with its places. link: where to mend it, behind the address of the visit."""
+    """text: a key of `web/words`, with its places. link: where to mend it, behind the address of the visit.
+
+    rule: of the insurer's checks, where the text does not name it. place: table, field and row of the claim.
+    """
 
     level: str
     text: str
     link: str = ""
     values: tuple[tuple[str, object], ...] = ()
+    rule: str = ""
+    place: str = ""
 
 
 async def of_visit(
@@ -59,15 +71,17 @@ async def of_visit(
     has_line_faults: bool = False,
 ) -> list[Missing]:
     """Everything that is missing, gravest first."""
+    ordered = await orders.of_visit(tx, encounter["id"])
     found = [
         *_of_note(encounter, note, diagnoses),
         *_of_prescription(dangers, reasons or {}, has_line_faults),
         *await _of_person(tx, encounter, has_drugs=has_drugs),
-        *await _of_orders(tx, encounter),
+        *await _of_orders(tx, encounter, ordered),
         *await _of_card(tx, encounter),
-        *await _of_claim(tx, encounter, note.main),
+        *_of_kind(encounter, note.main, ordered),
         *_of_times(tx, encounter),
-        *await _of_order_times(tx, encounter),
+        *await _of_order_times(tx, encounter, ordered),
+        *await of_claim(tx, encounter, is_signing=True),
     ]
     return sorted(found, key=lambda one: (BAD, WARN, INFO).index(one.level))
 
@@ -118,9 +132,9 @@ async def _of_person(tx: Transaction, encounter: Resource, *, has_drugs: bool) -
     return found
 
 
-async def _of_orders(tx: Transaction, encounter: Resource) -> list[Missing]:
+async def _of_orders(tx: Transaction, encounter: Resource, ordered: Sequence[Resource]) -> list[Missing]:
     waiting: dict[str, int] = {}
-    for one in await orders.of_visit(tx, encounter["id"]):
+    for one in ordered:
         if one.get("status") == "active":
             waiting[orders.kind_of(one)] = waiting.get(orders.kind_of(one), 0) + 1
     found = []
@@ -153,12 +167,10 @@ async def _critical(tx: Transaction, encounter_id: str) -> bool:
     return bool(open_tasks)
 
 
-async def _of_order_times(tx: Transaction, encounter: Resource) -> list[Missing]:
+async def _of_order_times(tx: Transaction, encounter: Resource, ordered: Sequence[Resource]) -> list[Missing]:
     """TIM-03, TIM-15: what was ordered lies inside the visit, and nothing is later than the clock."""
     begun, own = visit_facts.begun_at(encounter), encounter["id"]
-    placed = [
-        (one, "/orders") for one in await orders.of_visit(tx, own) if one.get("status") in ("active", "completed")
-    ]
+    placed = [(one, "/orders") for one in ordered if one.get("status") in ("active", "completed")]
     placed += [(one, "/prescription") for one in await prescriptions.of_visit(tx, own)]
     found = []
     for one, link in placed:
@@ -192,15 +204,33 @@ async def _of_card(tx: Transaction, encounter: Resource) -> list[Missing]:
     return [Missing(WARN, "Thẻ BHYT chưa xác minh; quầy bảo hiểm sẽ tra lại (CRD-05).", "")]
 
 
-async def _of_claim(tx: Transaction, encounter: Resource, main: str) -> list[Missing]:
+async def of_claim(tx: Transaction, encounter: Resource, *, is_signing: bool = False) -> list[Missing]:
+    """What the rules of the claim say of the visit as it is stored, while it can still be mended.
+
+    is_signing: without the rules that this list asks by itself, of what is about to be signed. Nothing here stops a
+    signature: what somebody else has to mend is no reason to keep a patient waiting.
+    """
+    is_open = visit_facts.is_open(encounter)
+    found = await preflight.findings(tx, encounter["id"], moment="live" if is_open else "close")
+    return [
+        Missing(
+            WARN if one.level == "error" else INFO if one.level == "info" else one.level,
+            one.text,
+            preflight.link_of(one),
+            tuple(one.values),
+            one.rule,
+            ".".join(part for part in (one.table, one.field) if part) + (f" ({one.row})" if one.row else ""),
+        )
+        for one in found
+        if not (is_signing and one.rule in _ASKED_HERE) and not (is_open and one.field in _OF_THE_NOTE)
+    ]
+
+
+def _of_kind(encounter: Resource, main: str, ordered: Sequence[Resource]) -> list[Missing]:
     """CAT-08, ICD-06: what the insurer does not pay for this kind of visit or this main diagnosis."""
     if visit_facts.category_of(encounter) in ("", "9"):
         return []
-    kinds = {
-        orders.kind_of(one)
-        for one in await orders.of_visit(tx, encounter["id"])
-        if one.get("status") in ("active", "completed")
-    } - {"exam"}
+    kinds = {orders.kind_of(one) for one in ordered if one.get("status") in ("active", "completed")} - {"exam"}
     found = []
     if visit_facts.kind_of(encounter) == _DRUGS_AND_EXAMINATION and kinds:
         text = "Loại khám 05 chỉ có khám và thuốc; lượt này có dịch vụ kỹ thuật nên phải là loại 08 (CAT-08)."

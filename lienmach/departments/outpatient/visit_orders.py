@@ -241,6 +241,7 @@ async def _render(
             frame=frame,
             lines=visit_orders_list.lines(lines, seen),
             seen=seen,
+            warnings=await visit_orders_frame.not_accepted(tx, frame, "service", [one.service_code for one in lines]),
             costs=[one for one in seen.costs if one.service_code in seen.consent_needed],
             placed=await visit_orders_list.placed(tx, frame),
             found=await _find(tx, text, frame) if text else [],

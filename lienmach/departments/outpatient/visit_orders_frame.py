@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,8 +11,9 @@ from starlette.requests import Request
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.care import patients, prescriptions, visit_facts
+from lienmach.care import patients, prescriptions, visit_cards, visit_facts
 from lienmach.care.banner import Banner
+from lienmach.care.claims import accepted
 from lienmach.care.resources import Resource
 from lienmach.care.visits import read as read_visit
 from lienmach.identity import roles
@@ -96,3 +98,10 @@ def sentences_of(failure: errors.Failure | None, *, is_english: bool = False) ->
         vietnamese, slash, english = issue.diagnostics.partition(" / ")
         said.append(english if slash and is_english else vietnamese if slash else issue.diagnostics)
     return list(dict.fromkeys(said))
+
+
+async def not_accepted(tx: Transaction, frame: VisitFrame, list_name: str, codes: Sequence[str]) -> dict[str, str]:
+    """Code -> a sentence, for insured drugs or services that the insurer has not accepted for today; {} without a card."""
+    if visit_facts.category_of(frame.encounter) in ("", visit_cards.SELF_PAY):
+        return {}
+    return await accepted.warn(tx, list_name, codes, frame.today)

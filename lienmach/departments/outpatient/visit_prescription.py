@@ -294,6 +294,7 @@ async def _render(
         if typed is None:
             typed = visit_prescription_form.of_draft(draft.data) if draft else TypedPrescription()
         shown = await visit_prescription_lines.of_form(tx, frame, typed, is_english=_is_english(request))
+        insured = [one.drug_code for one in typed.lines if one.payer == "bhyt"]
         return rendering.render(
             request,
             "outpatient/visit_prescription.html",
@@ -301,6 +302,7 @@ async def _render(
             status=422 if refused and not rendering.is_fragment(request) else _status(request, failure),
             frame=frame,
             form=shown,
+            warnings=await visit_orders_frame.not_accepted(tx, frame, "drug", insured),
             shows_form=frame.may_change or (frame.may_replace and bool(shown.replaces)),
             signing_state=state,
             written=await visit_prescription_lines.written(tx, frame),

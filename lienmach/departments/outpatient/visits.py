@@ -30,6 +30,7 @@ TITLES = {
 }
 _TAGS = {"called": "blue", "in-progress": "blue", "results": "good", "cancelled": "bad"}
 _DAYS_BACK_MAX = 31
+_DONE_SHOWN = 10  # of those who are done, in the list of all: the newest; the others are a click away
 
 
 @page("visits.read")
@@ -47,6 +48,7 @@ async def show(request: Request, actor: Actor) -> Response:
         items = await visits.work_list(tx, room_id=room.id, on=on)
         groups = {one.code: one.name for one in await catalogues.all_of(tx, "priority-group", on=today)}
         kept = await drafts.keys_of(tx, note_drafts.FORM)
+        listed, hidden = _listed(items, state)
         return rendering.render(
             request,
             "outpatient/visits.html",
@@ -58,7 +60,8 @@ async def show(request: Request, actor: Actor) -> Response:
             counts=visit_list.counts(items),
             total=len(items),
             state=state if state in TITLES else "",
-            lines=[_line(tx, request, one, kept) for one in items if not state or one.state == state],
+            lines=[_line(tx, request, one, kept) for one in listed],
+            hidden=hidden,
             titles=TITLES,
             tags=_TAGS,
             groups=groups,
@@ -157,6 +160,15 @@ async def _rooms(tx: Transaction, request: Request) -> Response:
     found = await facility.rooms(tx, "exam", organization_id=home.organization_id)
     now: Room | None = await facility.workplace(tx)
     return rendering.render(request, "outpatient/visit_rooms.html", rooms=found, now=now, home=home)
+
+
+def _listed(items: list[visit_list.WorkItem], state: str) -> tuple[list[visit_list.WorkItem], int]:
+    """The visits to show, and how many that are done are left out."""
+    if state:
+        return [one for one in items if one.state == state], 0
+    done = [one for one in items if one.state == "done"]
+    left_out = {one.encounter_id for one in done[:-_DONE_SHOWN]}
+    return [one for one in items if one.encounter_id not in left_out], len(left_out)
 
 
 def _line(tx: Transaction, request: Request, item: visit_list.WorkItem, kept: dict[str, Any]) -> dict[str, Any]:

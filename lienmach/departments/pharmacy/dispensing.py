@@ -16,6 +16,7 @@ import asyncpg
 
 from lienmach.base import clock, errors
 from lienmach.care import catalogues, charges, prescriptions, resources, stock, systems
+from lienmach.care.money import accounts
 from lienmach.care.resources import Resource
 from lienmach.record.change import Stored
 from lienmach.record.transaction import Transaction
@@ -156,25 +157,53 @@ async def give(
 ) -> list[Stored]:
     """Hand out a quantity of an insured line from stock; returns the MedicationDispenses, one a lot.
 
-    drug_code: another drug with the same ingredients, where the doctor allowed it. Raises errors.Conflict where the
-    line is closed, too old, another pharmacy's, given already, or stock is short; errors.Invalid for the quantity.
+    drug_code: another drug with the same ingredients, where the doctor allowed it. Only after insurance desk and
+    cashier: the cost statement is closed and nothing is due, or credit was allowed. Only what is reserved: that is what
+    the statement counted; what was let go is reserved again first (`renew`). The charge becomes final with the last
+    hand-over. Raises errors.Conflict where the visit is not released (`not-released`), less is reserved
+    (`not-reserved`), the line is closed, too old, another pharmacy's, given already, or stock is short; errors.Invalid
+    for the quantity.
     """
     request = await resources.read(tx, "MedicationRequest", request_id)
     line = await _line(tx, request)
     await _check(tx, line, quantity, "bhyt")
+    await accounts.check_released(tx, resources.id_of(request.get("encounter"), "Encounter"))
     chosen = drug_code or line.drug_code
     if chosen != line.drug_code:
         await check_substitute(tx, line, chosen)
     cause = f"MedicationRequest/{request_id}"
+    promised = await stock.reserved(tx, cause)
+    if promised < quantity:
+        raise errors.Conflict(
+            "Dòng này chỉ còn {left} {unit} được giữ theo bảng kê đã chốt. Hãy giữ lại phần còn thiếu, rồi mời người bệnh "
+            "về quầy lập lại bảng kê.",
+            code="not-reserved", values={"left": f"{promised.normalize():f}", "unit": line.unit},
+        )  # fmt: skip
     taken = await stock.issue(
         tx, cause=cause, drug_code=chosen, quantity=quantity, place_id=place_id, most=line.prescribed
     )
     given = line.given + quantity
     made = [await _hand_over(tx, line, chosen, one, place_id) for one in taken]
-    await charges.settle(tx, cause, quantity=given, at=tx.now)
+    if promised <= quantity:  # else the rest is still expected: the statement holds as it is
+        await charges.settle(tx, cause, quantity=given, at=tx.now)
     if given >= line.prescribed:
         await resources.update(tx, {**request, "status": "completed"})
     return made
+
+
+async def renew(tx: Transaction, request_id: str, *, place_id: str) -> None:
+    """Reserve again what is left of an insured line that was let go or brought back, and expect its cost again.
+
+    The statement is closed again at the desk before anything is given out. Raises errors.Conflict where the line is
+    closed, too old, has nothing left, or stock is short.
+    """
+    line = await _line(tx, await resources.read(tx, "MedicationRequest", request_id))
+    await _check(tx, line, line.left or Decimal(1), "bhyt")
+    cause = f"MedicationRequest/{request_id}"
+    if await stock.reserved(tx, cause) >= line.left:
+        raise errors.Conflict("Dòng này đã được giữ đủ; không cần giữ lại.")
+    stock.reserve(tx, drug_code=line.drug_code, quantity=line.left, cause=cause, place_id=place_id)
+    await charges.renew(tx, cause, quantity=line.prescribed)
 
 
 async def sell(tx: Transaction, request_id: str, quantity: Decimal, *, drug_code: str = "") -> Stored:
@@ -229,7 +258,8 @@ async def take_back(tx: Transaction, dispense_id: str, quantity: Decimal, reason
         changed["quantity"] = {**dispense["quantity"], "value": had - quantity}
     request = await resources.read(tx, "MedicationRequest", request_id)
     line = await _line(tx, request)
-    await charges.settle(tx, cause, quantity=line.given - quantity, at=tx.now)
+    if not await stock.reserved(tx, cause):  # else the rest is still promised, and settled when it is given or let go
+        await charges.settle(tx, cause, quantity=line.given - quantity, at=tx.now)
     if request["status"] == "completed":
         await resources.update(tx, {**request, "status": "active"})
     return await resources.update(tx, changed)

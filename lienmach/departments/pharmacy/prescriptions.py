@@ -12,6 +12,7 @@ from starlette.routing import Route
 from lienmach.base import errors
 from lienmach.base.actor import Actor
 from lienmach.care import banner, facility, patients, resources, stock
+from lienmach.care.money import accounts
 from lienmach.departments.pharmacy import dispensing
 from lienmach.record.transaction import Transaction
 from lienmach.standards.vietnam import formats
@@ -115,6 +116,26 @@ async def take_back(request: Request, actor: Actor) -> Response:
 
 
 @page("dispensings.give")
+async def reserve(request: Request, actor: Actor) -> Response:
+    """POST /pharmacy/prescriptions/{code}/reservations — keep again what was let go; the desk closes the bill anew."""
+    form = await request.form()
+
+    async def work(tx: Transaction) -> None:
+        place = await place_of(tx)
+        found = await dispensing.read(tx, request.path_params["code"])
+        own = str(form.get("line", ""))
+        if own not in {line.id for line in found.lines}:
+            raise errors.NotFound("Dòng thuốc này không thuộc đơn đang mở.")
+        await dispensing.renew(tx, own, place_id=place.id)
+
+    try:
+        await request.app.state.store.run(actor, work)
+    except (errors.Conflict, errors.Invalid, errors.NotFound, errors.PreconditionFailed) as problem:
+        return await _page(request, actor, fault=rendering.sentence(request, problem), status=problem.status)
+    return RedirectResponse(f"/pharmacy/prescriptions/{request.path_params['code']}?reserved=1", 303)
+
+
+@page("dispensings.give")
 async def release(request: Request, actor: Actor) -> Response:
     """POST /pharmacy/prescriptions/unfetched — at closing time: let go what nobody fetched today."""
 
@@ -133,7 +154,7 @@ async def _page(request: Request, actor: Actor, *, fault: str = "", status: int 
         insured = found.of("bhyt")
         shelf = await stock.available(tx, [one.drug_code for one in insured], place_id=place.id) if insured else {}
         known = await patients.read_banner(tx, found.patient_id, en=shell.language_of(request) == "en")
-        visit = await _visit(tx, found.encounter_id)
+        account = await accounts.of_visit(tx, found.encounter_id)
         return rendering.render(
             request,
             "pharmacy/prescription.html",
@@ -142,15 +163,12 @@ async def _page(request: Request, actor: Actor, *, fault: str = "", status: int 
             found=found,
             insured=[await _line(tx, one, shelf, place.id) for one in insured],
             self_paid=found.of("self"),
-            is_finished=visit.get("status") == "finished",
+            state=state_of(account),
+            is_released=accounts.is_released(account),
             place=place,
             fault=fault,
-            done=next((one for one in ("given", "returned") if one in request.query_params), ""),
+            done=next((one for one in ("given", "returned", "reserved") if one in request.query_params), ""),
         )
-
-
-async def _visit(tx: Transaction, encounter_id: str) -> dict[str, Any]:
-    return await resources.read(tx, "Encounter", encounter_id) if encounter_id else {}
 
 
 async def _line(tx: Transaction, line: dispensing.Line, shelf: dict[str, Decimal], place_id: str) -> dict[str, Any]:
@@ -165,7 +183,8 @@ async def _line(tx: Transaction, line: dispensing.Line, shelf: dict[str, Decimal
         "line": line,
         "reserved": formats.write_number(reserved),
         "on_shelf": formats.write_number(on_shelf),
-        "offered": _plain(min(line.left, on_shelf)) if line.left > 0 else "",
+        "offered": _plain(min(line.left, reserved)) if min(line.left, reserved) > 0 else "",
+        "may_reserve": line.left > reserved and line.request["status"] not in ("stopped", "cancelled"),
         "prescribed": formats.write_number(line.prescribed),
         "given": formats.write_number(line.given),
         "left": formats.write_number(line.left),
@@ -181,19 +200,32 @@ async def _line(tx: Transaction, line: dispensing.Line, shelf: dict[str, Decimal
 
 
 async def _waiting(tx: Transaction, place_id: str) -> list[dict[str, Any]]:
-    """Who waits at the window, read together: name, sex and birth of each, and whether the visit is over."""
+    """Who waits at the window, read together: name, sex and birth of each, and where the visit stands."""
     lines = await dispensing.waiting(tx, place_id)
     people = await resources.read_many(tx, "Patient", [one.patient_id for one in lines])
-    visits = await resources.read_many(tx, "Encounter", [one.encounter_id for one in lines])
+    known = await accounts.of_visits(tx, [one.encounter_id for one in lines])
     today = tx.now.astimezone(tx.tenant.time_zone).date()
     return [
         {
             "one": one,
             "person": banner.build(people.get(one.patient_id, {}), today=today),
-            "is_finished": visits.get(one.encounter_id, {}).get("status") == "finished",
+            "state": state_of(known.get(one.encounter_id)),
         }
         for one in lines
     ]
+
+
+def state_of(account: accounts.Account | None) -> tuple[str, str]:
+    """(tone of its mark, words) of where a visit stands on its way to the window."""
+    if account is None or account.state == "running":
+        return "", "Đang khám"
+    if account.state == "finished":
+        return "warn", "Chờ chốt bảng kê"
+    if account.is_stale:
+        return "warn", "Cần lập lại bảng kê"
+    if not accounts.is_released(account):
+        return "warn", "Chờ thanh toán"
+    return "good", "Sẵn sàng cấp"
 
 
 async def place_of(tx: Transaction) -> facility.Room:
@@ -231,4 +263,5 @@ ROUTES = (
     Route("/pharmacy/prescriptions/{code}", show),
     Route("/pharmacy/prescriptions/{code}", give, methods=["POST"]),
     Route("/pharmacy/prescriptions/{code}/returns", take_back, methods=["POST"]),
+    Route("/pharmacy/prescriptions/{code}/reservations", reserve, methods=["POST"]),
 )

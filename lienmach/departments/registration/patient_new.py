@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.care import patients, person_draft
+from lienmach.care import catalogues, patients, person_draft
 from lienmach.care.person_draft import PersonDraft
 from lienmach.departments.registration import patients as people_pages
 from lienmach.record.transaction import Transaction
@@ -40,6 +40,7 @@ _TEXTS = (
     "address_text",
     "former_address",
     "ethnic_code",
+    "occupation_code",
     "guardian",
 )
 _REASONS = {
@@ -79,6 +80,7 @@ class Onward:
 @page("patients.register")
 async def new(request: Request, actor: Actor) -> Response:
     """GET /registration/patients/new — the empty form."""
+    await _read_occupations(request, actor)
     return _form(request, PersonDraft(), onward=Onward.read(request.query_params))
 
 
@@ -86,12 +88,17 @@ async def new(request: Request, actor: Actor) -> Response:
 async def create(request: Request, actor: Actor) -> Response:
     """POST /registration/patients/new — `step` scan or draft fills the form, save stores the person."""
     form = await request.form()
+    await _read_occupations(request, actor)
     step, onward = str(form.get("step", "save")), Onward.read(form)
     if step == "scan":
         draft, hint = _of_scan(str(form.get("scan", "")), str(form.get("raw", "")))
         return _form(request, draft, hint=hint, onward=onward)
     typed = str(form.get("birth", ""))[:_LENGTH_MAX]
     draft = replace(_draft(form), birth=typed)
+    known = {row.code: row.name for row in request.state.occupations}
+    draft = replace(draft, occupation_name=known.get(draft.occupation_code, ""))
+    if not draft.occupation_name:
+        draft = replace(draft, occupation_code="")
     if step == "draft":
         return _form(request, draft, onward=onward)
     born = forms.read_date(typed, request.app.state.store.now())
@@ -100,6 +107,13 @@ async def create(request: Request, actor: Actor) -> Response:
     if faults:
         return _form(request, draft, status=422, faults=faults, born=born, reason=reason, onward=onward)
     return await _save(request, actor, replace(draft, birth=born.fhir), reason, born, onward)
+
+
+async def _read_occupations(request: Request, actor: Actor) -> None:
+    """Keep the occupations of today's list beside the request, for the form."""
+    async with request.app.state.store.begin(actor) as tx:
+        tx.access.note("search-type", query="/registration/patients/new")
+        request.state.occupations = await catalogues.all_of(tx, "nghe-nghiep", on=catalogues.today(tx))
 
 
 def _faults(request: Request, draft: PersonDraft, born: forms.ReadDate) -> dict[str, str]:
@@ -279,6 +293,7 @@ def _form(
         province_of={},
         provinces=sorted(places.provinces(places.REFORM_ON), key=lambda one: names.alphabet_key(one.name)),
         groups=ethnic_groups.all_groups(),
+        occupations=request.state.occupations,
     )
 
 

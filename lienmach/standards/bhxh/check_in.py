@@ -6,44 +6,24 @@ order from a source, sizes derived from the same fields of XML1 to XML3. Times h
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from xml.sax.saxutils import escape
 
-ROOT, LIST, RECORD = "CHI_TIEU_TRANG_THAI_KCB", "DSACH_TRANG_THAI_KCB", "TRANG_THAI_KCB"
-#: field, most characters (0: no limit is stated), whether it must be there.
-FIELDS: tuple[tuple[str, int, bool], ...] = (
-    ("MA_LK", 100, True),
-    ("STT", 10, True),
-    ("MA_BN", 100, True),
-    ("HO_TEN", 255, True),
-    ("SO_CCCD", 0, False),
-    ("NGAY_SINH", 12, True),
-    ("GIOI_TINH", 1, True),
-    ("MA_THE_BHYT", 0, False),
-    ("MA_DKBD", 0, False),
-    ("GT_THE_TU", 0, False),
-    ("GT_THE_DEN", 0, False),
-    ("MA_DOITUONG_KCB", 4, True),
-    ("NGAY_VAO", 12, True),
-    ("NGAY_VAO_NOI_TRU", 12, False),
-    ("LY_DO_VNT", 0, False),
-    ("MA_LY_DO_VNT", 5, False),
-    ("MA_LOAI_KCB", 2, True),
-    ("MA_CSKCB", 5, True),
-    ("MA_DICH_VU", 50, False),
-    ("TEN_DICH_VU", 1024, False),
-    ("MA_THUOC", 255, False),
-    ("TEN_THUOC", 1024, False),
-    ("MA_VAT_TU", 255, False),
-    ("TEN_VAT_TU", 1024, False),
-    ("NGAY_YL", 12, True),
-    ("DU_PHONG", 0, False),
-)
+from lienmach.standards.bhxh import claim_fields
+
+ROOT, LIST, RECORD = claim_fields.ROOTS["XML0"]
 _PARTED = ("MA_THE_BHYT", "MA_DKBD", "GT_THE_TU", "GT_THE_DEN")  # the same number of ';' parts in each
 _NOT_XML = re.compile(r"[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
 _BIRTH = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
+
+
+@functools.lru_cache(maxsize=1)
+def fields() -> tuple[tuple[str, int, bool], ...]:
+    """Field, most characters (0: no limit is stated), whether it must be there."""
+    return tuple((one.name, one.max, one.req == claim_fields.REQUIRED) for one in claim_fields.newest()["XML0"])
 
 
 def build(values: Mapping[str, str]) -> bytes:
@@ -51,9 +31,9 @@ def build(values: Mapping[str, str]) -> bytes:
 
     Raises ValueError with the fields that are unknown, missing, too long or not of the same number of parts.
     """
-    wrong = [f"{name} is no field" for name in sorted(values.keys() - {name for name, _, _ in FIELDS})]
+    wrong = [f"{name} is no field" for name in sorted(values.keys() - {name for name, _, _ in fields()})]
     lines = []
-    for name, most, is_needed in FIELDS:
+    for name, most, is_needed in fields():
         text = _NOT_XML.sub("", str(values.get(name, ""))).strip()
         if is_needed and not text:
             wrong.append(f"{name} is missing")

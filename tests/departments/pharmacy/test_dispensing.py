@@ -11,7 +11,7 @@ import pytest
 
 from lienmach.base import errors
 from lienmach.base.jobs import Taken
-from lienmach.care import charges, prescriptions, resources, stock
+from lienmach.care import charges, prescriptions, resources, stock, visit_end, visits
 from lienmach.care.prescriptions import RxLine
 from lienmach.departments.pharmacy import closing, dispensing
 from tests.clinic import Clinic
@@ -25,7 +25,19 @@ async def receive(clinic: Clinic, drug: str, quantity: int, *, lot: str = "L1", 
         stock.receive(tx, [stock.Lot(PLACE, drug, lot, date.today() + timedelta(days=days), Decimal(quantity))])
 
 
-async def prescribe(clinic: Clinic, *lines: RxLine) -> tuple[str, list[str], str]:
+async def release(clinic: Clinic, visit: str) -> None:
+    """The doctor ends the visit, its statement is closed and the bill is paid: the window may give out."""
+    key = await clinic.signer("doctor")
+    texts = {"reason": "Ho", "history": "Ho hai ngày", "examination": "Họng đỏ"}
+
+    async def end(tx: Any) -> None:
+        await visits.finish(tx, visit, key, result="1", outcome="1", ending=visit_end.Ending(texts, "J00"))
+
+    await clinic.store.run(clinic.actor("doctor"), end)
+    await clinic.settle(visit)
+
+
+async def prescribe(clinic: Clinic, *lines: RxLine, is_released: bool = True) -> tuple[str, list[str], str]:
     """(code, ids of the lines, Encounter id) of a new prescription."""
     visit = await clinic.visit(await clinic.patient())
 
@@ -33,6 +45,8 @@ async def prescribe(clinic: Clinic, *lines: RxLine) -> tuple[str, list[str], str
         return await prescriptions.write(tx, visit, lines or [PARA], reasons={})
 
     stored = await clinic.store.run(clinic.actor("doctor"), work)
+    if is_released:
+        await release(clinic, visit)
     code = resources.of(stored[0])["groupIdentifier"]["value"]
     return code, [one.id for one in stored], visit
 
@@ -125,14 +139,25 @@ async def test_what_is_taken_back_returns_to_its_lot_and_leaves_the_charge(clini
 
 async def test_what_nobody_fetched_goes_back_to_stock_and_is_not_charged(clinic: Clinic) -> None:
     await receive(clinic, "PARA500", 10)
-    _, [line], _ = await prescribe(clinic)
+    _, [line], visit = await prescribe(clinic)
 
     async def close(tx: Any) -> list[str]:
         return await dispensing.release_unfetched(tx, PLACE, tx.now + timedelta(seconds=1))
 
     assert await clinic.store.run(clinic.actor("pharmacist"), close) == [f"MedicationRequest/{line}"]
     assert (await charge_of(clinic, line))["status"] == "not-billable"
-    await give(clinic, line, 10)  # they came the next morning
+    await clinic.settle(visit, reason="Không đến lĩnh")
+    with pytest.raises(errors.Conflict) as refused:  # they came the next morning
+        await give(clinic, line, 10)
+    assert refused.value.issues[0].code == "not-reserved"
+
+    async def renew(tx: Any) -> None:
+        await dispensing.renew(tx, line, place_id=PLACE)
+
+    await clinic.store.run(clinic.actor("pharmacist"), renew)
+    assert (await charge_of(clinic, line))["status"] == "planned"
+    await clinic.settle(visit, reason="Người bệnh quay lại lĩnh")
+    await give(clinic, line, 10)
     assert (await charge_of(clinic, line))["quantity"]["value"] == 10
 
 

@@ -33,7 +33,7 @@ def test_the_fields_stand_in_their_order_and_the_signature_comes_last() -> None:
     assert root.tag == "CHI_TIEU_TRANG_THAI_KCB"
     assert [one.tag for one in root] == ["DSACH_TRANG_THAI_KCB", "CHUKYDONVI"]
     record = root[0][0]
-    assert [one.tag for one in record] == [name for name, _, _ in check_in.FIELDS]
+    assert [one.tag for one in record] == [name for name, _, _ in check_in.fields()]
     assert len(record) == 26
     assert record.findtext("TEN_DICH_VU") == "Khám <nội> & ngoại"
     assert record.findtext("MA_LOAI_KCB") == "01"

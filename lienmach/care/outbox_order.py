@@ -1,0 +1,55 @@
+"""Which message of a subject goes first: versions of a claim arrive in their order, for the last one holds.
+
+A version waits until those before it are sent, refused or stopped. One that a later version has overtaken, because a
+person let it be sent again, is stopped: the portal would take its old content for the newest.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+
+from lienmach.base import jobs
+from lienmach.base.jobs import JobRow
+from lienmach.care import outbox
+from lienmach.record.transaction import Transaction
+
+ORDERED = ("claim",)  # channels whose keys end in /version
+OVERTAKEN = "overtaken"
+_GAP = timedelta(seconds=2)
+
+
+async def may_go(connection: asyncpg.Connection, tx: Transaction, row: Any) -> bool:
+    """Whether a message may be sent now; one that must wait is queued again, one that was overtaken is stopped.
+
+    Inside a commit, where the row of the message is locked.
+    """
+    if row["channel"] not in ORDERED:
+        return True
+    tenant, own, now = tx.tenant.number, row["message_id"], tx.now
+    others = await connection.fetch(
+        """select key, state, next_at from outbox_message where tenant = $1 and channel = $2 and subject = $3
+           and message_id <> $4""",
+        tenant, row["channel"], row["subject"], own,
+    )  # fmt: skip
+    number = _number(row["key"])
+    if any(_number(one["key"]) > number and one["state"] == "sent" for one in others):
+        await connection.execute(
+            """update outbox_message set state = 'stopped', problem = $3, next_at = null, done_at = $4
+               where tenant = $1 and message_id = $2""",
+            tenant, own, OVERTAKEN, now,
+        )  # fmt: skip
+        return False
+    before = [one for one in others if _number(one["key"]) < number and one["state"] in outbox.OPEN_STATES]
+    if not before:
+        return True
+    at = max([now, *(one["next_at"] for one in before if one["next_at"] is not None)]) + _GAP
+    await jobs.queue(connection, tenant, [JobRow(outbox.SEND, {"message": own}, at)])
+    return False
+
+
+def _number(key: str) -> int:
+    last = key.rpartition("/")[2]
+    return int(last) if last.isdigit() else 0

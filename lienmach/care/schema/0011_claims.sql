@@ -1,0 +1,135 @@
+-- Claims of insured visits (care/claims/): one row a visit, every version that was built, every answer that came, kept
+-- for good, because the portal shows its own for 60 days only.
+
+create table claim (
+    tenant             int  not null,
+    encounter_id       text not null collate "C",
+    patient_id         text not null collate "C",
+    ma_lk              text not null collate "C",   -- one key a visit; never changes, never reused
+    organization_id    text not null collate "C",
+    state              text not null check (state in ('waiting', 'findings', 'ready', 'sent', 'accepted', 'rejected',
+                                                      'recalled', 'paid', 'none')),
+    why                text not null default '',     -- of waiting: waits-statement, waits-drugs, stale
+    version            int  not null default 0,      -- newest one built
+    sent_version       int  not null default 0,      -- newest one that the portal has received
+    finished_at        timestamptz,                  -- when the doctor signed
+    ended_at           timestamptz,                  -- NGAY_RA
+    request_due_on     date,                         -- last day of the payment request
+    settle_on          date,                         -- a day of the month of settlement (NAM_QT, THANG_QT); set by version 1
+    queued_at          timestamptz,                  -- of the newest version
+    sent_at            timestamptz,                  -- when the portal received the newest one it has
+    transaction_number text not null default '',
+    t_bhtt             numeric(15, 2) not null default 0,
+    accepted_vnd       numeric(15, 2),               -- what the appraisal accepted; null: not appraised yet
+    paid_vnd           numeric(15, 2) not null default 0,
+    cut_vnd            numeric(15, 2) not null default 0,  -- what the fund took off; both as claim_payment has them
+    asked_reason       text not null default '',     -- a person wants it sent again, for this
+    asked_by           text not null default '',
+    recall_reason      text not null default '',
+    primary key (tenant, encounter_id),
+    unique (tenant, ma_lk)
+);
+create index claim_state on claim (tenant, state, finished_at);
+create index claim_day on claim (tenant, finished_at);
+create index claim_sum on claim (tenant, state, why) include (version, t_bhtt, encounter_id);
+create index claim_transaction on claim (tenant, transaction_number) where transaction_number <> '';
+create index claim_patient on claim (tenant, patient_id);
+
+create table claim_version (
+    tenant             int  not null,
+    encounter_id       text not null collate "C",
+    version            int  not null,
+    reason             text not null,                -- why it was built after an earlier one; '' for the first
+    invoice_id         text not null collate "C",    -- the cost statement whose snapshot it says
+    xml                bytea not null,               -- signed, exactly the bytes that are sent
+    digest             text not null,                -- of what the tables say, without NGAYLAP and signature
+    t_bhtt             numeric(15, 2) not null,
+    built_at           timestamptz not null,
+    built_by           text not null,
+    message_id         text not null collate "C",
+    state              text not null check (state in ('queued', 'sent', 'rejected', 'accepted')),
+    sent_at            timestamptz,
+    transaction_number text not null default '',
+    answered_at        timestamptz,
+    accepted_vnd       numeric(15, 2),
+    primary key (tenant, encounter_id, version)
+);
+create index claim_version_transaction on claim_version (tenant, transaction_number);
+
+create table claim_answer (                          -- an answer about a version, when it differs from the one before
+    tenant       int  not null,
+    encounter_id text not null collate "C",
+    version      int  not null,
+    number       int  not null,
+    at           timestamptz not null,
+    body         bytea not null,
+    primary key (tenant, encounter_id, version, number)
+);
+
+create table claim_finding (                         -- what the rules found when the claim was last considered
+    tenant       int  not null,
+    encounter_id text not null collate "C",
+    number       int  not null,
+    rule         text not null,
+    table_name   text not null,
+    field        text not null,
+    row          int  not null,                      -- STT, 0: none
+    level        text not null,
+    text         text not null,
+    "values"     jsonb not null default '[]',        -- (place, value) pairs of the text
+    mender       text not null,
+    found_at     timestamptz not null,
+    primary key (tenant, encounter_id, number)
+);
+
+create table claim_rejection (
+    tenant       int  not null,
+    rejection_id text not null collate "C",          -- follows from version, kind, place and words: said twice it is one
+    encounter_id text not null collate "C",
+    version      int  not null,
+    kind         text not null check (kind in ('structure', 'appraisal')),
+    code         text not null,                      -- the portal's code of the fault
+    table_name   text not null,
+    field        text not null,
+    row          int  not null,
+    text         text not null,
+    amount_vnd   numeric(15, 2),                     -- what the appraisal takes off
+    said_at      timestamptz not null,
+    due_on       date not null,
+    state        text not null check (state in ('open', 'answered', 'mended', 'closed')),
+    reply        text not null default '',
+    replied_by   text not null default '',
+    replied_at   timestamptz,
+    primary key (tenant, rejection_id)
+);
+create index claim_rejection_visit on claim_rejection (tenant, encounter_id);
+create index claim_rejection_state on claim_rejection (tenant, state, due_on);
+
+create table claim_payment (                         -- what the fund paid or cut, by its list
+    tenant       int  not null,
+    batch        text not null collate "C",          -- the fund's list, such as its number or month
+    encounter_id text not null collate "C",
+    paid_vnd     numeric(15, 2) not null,
+    cut_vnd      numeric(15, 2) not null,
+    reason       text not null default '',
+    at           timestamptz not null,
+    by           text not null,
+    primary key (tenant, batch, encounter_id)
+);
+create index claim_payment_at on claim_payment (tenant, at);
+create index claim_payment_visit on claim_payment (tenant, encounter_id);
+
+do $$
+declare t text;
+begin
+    foreach t in array array['claim', 'claim_version', 'claim_answer', 'claim_finding', 'claim_rejection',
+                             'claim_payment'] loop
+        execute format('alter table %I enable row level security', t);
+        execute format('create policy tenant_only on %I using (tenant = current_setting(''lienmach.tenant'')::int)', t);
+    end loop;
+end $$;
+grant select, insert, update on claim, claim_rejection to lienmach_app;
+grant select, insert on claim_version, claim_answer, claim_payment to lienmach_app;
+-- What was built never changes; only where it has come to does.
+grant update (state, sent_at, transaction_number, answered_at, accepted_vnd) on claim_version to lienmach_app;
+grant select, insert, update, delete on claim_finding to lienmach_app;
