@@ -87,8 +87,7 @@ async def test_a_stranger_finds_nothing_of_the_day(day: Day, fhir: Any) -> None:
 
 async def test_the_api_changes_nothing_that_is_signed_sent_or_counted(day: Day, fhir: Any) -> None:
     """What no role, not even a connected system, may do; each refusal names a reason and leaves the version as it was."""
-    [written] = day.ids["MedicationRequest"]
-    [given] = day.ids["MedicationDispense"]
+    written, given = day.ids["MedicationRequest"][0], day.ids["MedicationDispense"][0]
     note = day.ids["Composition"][0]
     done: list[str] = []
     for role in ("system", "doctor", "pharmacist"):
@@ -110,7 +109,7 @@ async def test_the_api_changes_nothing_that_is_signed_sent_or_counted(day: Day, 
 
 async def test_a_dangerous_prescription_is_refused_at_the_api_too(day: Day, fhir: Any) -> None:
     """Methotrexate daily is a planted danger of ours; the guard stands before every write."""
-    [written] = day.ids["MedicationRequest"]
+    written = day.ids["MedicationRequest"][0]
     body = (await fhir("system", "GET", f"/MedicationRequest/{written}")).json()
     for name in ("id", "meta", "identifier", "groupIdentifier"):
         body.pop(name, None)

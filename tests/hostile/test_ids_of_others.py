@@ -57,7 +57,7 @@ async def test_a_line_of_another_prescription_is_not_given_out_here(day: Day) ->
 async def test_a_signed_diagnosis_is_no_problem_that_the_list_may_close(day: Day) -> None:
     """The problem list shows problems; a Condition that a signature covers is not changed from there."""
     async with day.clinic.store.begin(day.clinic.actor("doctor")) as tx:
-        [signed] = [
+        signed, *_ = [
             one
             for one in await resources.find(tx, "Condition")
             if resources.code_of(one.get("code"), "http://hl7.org/fhir/sid/icd-10") == "J00" or one.get("encounter")
