@@ -21,7 +21,10 @@ from lienmach.web.department import MenuItem
 from lienmach.web.pages import page
 
 #: Dots an inch of the picture, so that each is about 540 dots wide: as wide as its column, and light enough for a page.
-_PREVIEW_PPI = {"ticket": 130, "specimen-label": 220, "result": 65, "visit-summary": 65, "referral": 65}
+_PREVIEW_PPI = {
+    "ticket": 130, "specimen-label": 220, "result": 65, "visit-summary": 65, "referral": 65,
+    "cost-statement": 50, "invoice": 55,
+}  # fmt: skip
 _PREVIEW_PPI_A5 = 90
 _TOO_LONG = "Mẫu in dài quá {count} ký tự."
 _RACED = "Có người vừa lưu một bản khác của mẫu này. Nội dung của bạn còn ở dưới; hãy so với bản mới rồi lưu lại."
