@@ -38,7 +38,7 @@ from tests.faults.test_killed_visits import Clinic, Portal
 from tests.running_node import ROOT
 
 SEED = int(os.environ.get("LM_TEST_SEED", "") or random.SystemRandom().randrange(10**6))
-ROUNDS = int(os.environ.get("LM_TEST_ROUNDS", "10"))
+ROUNDS = int(os.environ.get("LM_TEST_ROUNDS", "4"))
 TARGETS = ("web", "web", "web", "postmaster", "backend", "both", "bank", "insurance", "einvoice")
 STEPS = ("signature", "statement", "payment", "transfer", "dispense")
 WHOLE_LEAST = 6
