@@ -82,6 +82,8 @@ async def open_store(settings: Settings, pool: asyncpg.Pool, departments: Sequen
     for one in departments:
         for wish in one.on_change:
             store.on_change.setdefault(wish.type, []).append(wish.job)
+            if wish.is_once:
+                store.once_a_commit.add(wish.job)
         for kind, guard in one.guards:
             store.guards.setdefault(kind, []).append(guard)
     return store

@@ -80,7 +80,7 @@ class Request:
         """The whole body, unpacked. Raises errors.TooLarge, Malformed, Unsupported; a bomb never unpacks."""
         limit = self.limits.body_bytes_max
         declared = self.header(b"content-length")
-        if declared.isdigit() and int(declared) > limit:
+        if declared.isdecimal() and int(declared) > limit:
             raise errors.TooLarge(f"The body has {declared} bytes; the limit is {limit}.")
         encoding = self.header(b"content-encoding").lower()
         if encoding not in ("", "identity", "gzip"):

@@ -54,7 +54,7 @@ def _count(request: Request) -> int:
     text = request.param("_count")
     if text is None:
         return request.limits.page_count_default
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 9:
         raise errors.Invalid(f"_count takes a number, not {text[:40]}")
     return max(1, min(int(text), request.limits.page_count_max))
 
@@ -63,7 +63,7 @@ def _before(request: Request) -> int | None:
     text = request.param("_page")
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
         raise errors.Invalid("_page is not one of the links that this server gave.")
     return int(text)
 

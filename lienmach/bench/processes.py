@@ -53,7 +53,7 @@ def _tree(root: int) -> dict[int, list[str]]:
     """pid -> fields of /proc/<pid>/stat after the name, of `root` and its descendants."""
     found: dict[int, list[str]] = {}
     for name in os.listdir("/proc"):
-        if name.isdigit():
+        if name.isdecimal():
             try:
                 found[int(name)] = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
             except OSError:

@@ -52,4 +52,4 @@ async def may_go(connection: asyncpg.Connection, tx: Transaction, row: Any) -> b
 
 def _number(key: str) -> int:
     last = key.rpartition("/")[2]
-    return int(last) if last.isdigit() else 0
+    return int(last) if last.isdecimal() else 0

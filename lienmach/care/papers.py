@@ -268,7 +268,7 @@ def _document_id(number: str) -> str:
 def _count_of(document: Resource, prefix: str) -> int | None:
     number = str(document.get("masterIdentifier", {}).get("value", ""))
     last = number.rpartition("/")[2]
-    return int(last) if number.startswith(prefix) and last.isdigit() else None
+    return int(last) if number.startswith(prefix) and last.isdecimal() else None
 
 
 def serial(on: date, count: int) -> str:

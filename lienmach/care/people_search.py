@@ -124,7 +124,7 @@ def _read_typed(typed: str, today: date, tz: tzinfo) -> list[Branch]:
         branches.append(people.Term("number", compacted, "number", 0))
     if 1 < len(words) <= _INITIALS_MAX and all(len(word) == 1 and word.isalpha() for word in words):
         words = ["".join(words)]
-    if any(char.isdigit() for char in compacted) and not year and not day:
+    if any(char.isdecimal() for char in compacted) and not year and not day:
         branches.append(people.Term("number", compacted, "number", 0))
     phrase = folding.fold(" ".join(words[:_WORDS_MAX]))
     if not phrase:

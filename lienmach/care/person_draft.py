@@ -101,7 +101,7 @@ def check(draft: PersonDraft, *, on: date) -> list[Remark]:
     """Remarks on the numbers of a draft as of a day; they warn, they never refuse."""
     remarks: list[Remark] = []
     if draft.citizen_number:
-        year = int(draft.birth[:4]) if draft.birth[:4].isdigit() else None
+        year = int(draft.birth[:4]) if draft.birth[:4].isdecimal() else None
         remarks += identity.check_citizen_number(draft.citizen_number, sex=draft.sex, birth_year=year)
     if draft.old_number:
         remarks += identity.check_old_card(draft.old_number)

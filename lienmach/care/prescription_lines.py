@@ -88,7 +88,7 @@ def line_of(request: Resource) -> RxLine:
 def number_of(request: Resource) -> tuple[str, int]:
     """(code, number of the line), to sort by; a foreign line comes first."""
     code, _, number = resources.identifier_of(request, LINE).rpartition(".")
-    return code, int(number) if number.isdigit() else 0
+    return code, int(number) if number.isdecimal() else 0
 
 
 def _dosage(line: RxLine, drug: Row) -> list[Resource]:

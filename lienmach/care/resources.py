@@ -76,7 +76,7 @@ async def update(tx: Transaction, resource: Resource, *, if_match: int | None = 
     somebody changed it between reading and writing, the whole unit runs again on what is there (committer.Changed).
     """
     seen = resource.get("meta", {}).get("versionId")
-    expected = if_match if if_match is not None else int(seen) if isinstance(seen, str) and seen.isdigit() else None
+    expected = if_match if if_match is not None else int(seen) if isinstance(seen, str) and seen.isdecimal() else None
     try:
         return await write.update(
             tx, resource["resourceType"], resource["id"], fhir_json.dump(resource), if_match=expected, resource=resource

@@ -159,7 +159,7 @@ def _mixed(material: bytes, salt: bytes, info: bytes) -> bytes:
 
 def pin_fault(pin: str) -> str:
     """The first rule that a new PIN breaks, as a key of `web/words`, or ""."""
-    if not (pin.isascii() and pin.isdigit()) or len(pin) not in PIN_LENGTHS:
+    if not (pin.isascii() and pin.isdecimal()) or len(pin) not in PIN_LENGTHS:
         return "PIN cần 6 đến 12 chữ số."
     steps = {int(right) - int(left) for left, right in itertools.pairwise(pin)}
     if len(set(pin)) < _DIGITS_DIFFERENT_MIN or steps in ({1}, {-1}):

@@ -35,4 +35,4 @@ def decide(facility: Facility, card: InsuredCard | None, *, provisional: str = "
 async def choices(tx: Transaction, on: date) -> Sequence[Row]:
     """All categories of the list of a day, in the order of the decision."""
     rows = await catalogues.all_of(tx, "ma-doituong-kcb", on=on)
-    return sorted(rows, key=lambda one: [int(part) for part in one.code.split(".") if part.isdigit()])
+    return sorted(rows, key=lambda one: [int(part) for part in one.code.split(".") if part.isdecimal()])

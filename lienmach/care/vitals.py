@@ -143,7 +143,7 @@ def flag_of(name: str, value: Decimal, age_months: int | None) -> str:
 
 def age_months(birth: str, on: date) -> int | None:
     """Completed months between a FHIR birth date (a year alone counts from its middle) and a day; None if unknown."""
-    if len(birth) < 4 or not birth[:4].isdigit():
+    if len(birth) < 4 or not birth[:4].isdecimal():
         return None
     year, month = int(birth[:4]), int(birth[5:7]) if len(birth) >= 7 else 7
     day = int(birth[8:10]) if len(birth) == 10 else 1

@@ -15,10 +15,15 @@ from lienmach.record.change import Change
 
 @dataclass(frozen=True)
 class OnChange:
-    """A department's wish: a job of this kind after each change of a resource of this type, by whatever path."""
+    """A department's wish: a job of this kind after each change of a resource of this type, by whatever path.
+
+    is_once: one for all changes of a commit, without a payload, for a job that looks for what has changed by itself; an
+    import of a hundred thousand then leaves some hundred jobs.
+    """
 
     type: str
     job: str
+    is_once: bool = False
 
 
 class Causing(Protocol):
@@ -31,6 +36,10 @@ class Causing(Protocol):
 def queue(tx: Causing, change: Change) -> None:
     """Add the jobs that wait for changes of this type."""
     for kind in tx.store.on_change.get(change.type, ()):
+        if kind in tx.store.once_a_commit:
+            if not any(one.kind == kind for one in tx.jobs):
+                tx.jobs.append(JobRow(kind, {}))
+            continue
         tx.jobs.append(
             JobRow(kind, {"type": change.type, "id": change.id, "version_id": change.version_id, "op": change.op})
         )

@@ -28,7 +28,11 @@ def failure_of(error: Exception) -> errors.Failure | None:
     if isinstance(error, errors.Failure):
         return error
     if isinstance(error, asyncpg.QueryCanceledError):
-        return errors.TooLarge("This took longer than the limit; narrow what you ask for.")
+        _log.warning("the database cancelled a statement: %s", error)
+        if "statement timeout" in str(error):
+            return errors.TooLarge("This took longer than the limit; narrow what you ask for.")
+        # Cancelled by another's hand or while the database restarts: the one who asked need not ask for less.
+        return errors.Unavailable("The database is restarting or has no room; try again in a moment.")
     if isinstance(error, committer.Changed):
         return errors.Conflict("Others keep changing this; read it again and try once more.")
     if isinstance(error, UNSTORABLE):

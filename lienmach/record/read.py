@@ -43,7 +43,7 @@ async def vread(tx: Transaction, resource_type: str, resource_id: str, version_i
     """One version, also of a resource that is deleted now. Raises errors.NotFound, Gone (this version deleted it)."""
     access.check(tx, "read", resource_type)
     missing = errors.NotFound(f"There is no {resource_type}/{resource_id[:64]} with version {version_id[:20]}.")
-    if not (version_id.isascii() and version_id.isdigit()) or len(version_id) > 9:
+    if not (version_id.isascii() and version_id.isdecimal()) or len(version_id) > 9:
         raise missing
     number = tx.definitions.type_number(resource_type)
     args: list[Any] = [tx.tenant.number, number, resource_id, int(version_id)]

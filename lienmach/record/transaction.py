@@ -59,6 +59,7 @@ class Store:
         self.standard_parameters = index_parameters.Parameters.load(definitions, base_url=base_url)
         self.custom_parameters: dict[int, index_parameters.Parameters] = {}
         self.on_change: dict[str, list[str]] = {}
+        self.once_a_commit: set[str] = set()  # of these jobs one for all changes of a commit (changes.py)
         self.guards: dict[str, list[Guard]] = {}
         self.check_room: Callable[[], None] = _do_nothing  # raises errors.Unavailable on a full disk
         self.poke: Callable[[], None] = _do_nothing  # tells the worker of this process that there are jobs

@@ -156,9 +156,9 @@ class Bank:
             return JSONResponse({"problem": "Lời hỏi đã cũ"}, 401)
         asked = request.query_params
         epoch, _, number = asked.get("after", "").partition("-")
-        start = int(number) if epoch == self.epoch and number.isdigit() else 0
+        start = int(number) if epoch == self.epoch and number.isdecimal() else 0
         limit = asked.get("limit", "")
-        most = min(PAGE_MAX, max(1, int(limit))) if limit.isdigit() else PAGE_MAX
+        most = min(PAGE_MAX, max(1, int(limit))) if limit.isdecimal() else PAGE_MAX
         of_account = [(index, one) for index, one in enumerate(self.lines, 1) if one["account"] == asked.get("account")]
         found = [(index, one) for index, one in of_account if index > start]
         page = found[:most]

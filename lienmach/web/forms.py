@@ -34,11 +34,11 @@ def read_date(text: str, now: datetime) -> ReadDate:
 def read_count(text: str, *, most: int) -> int | None:
     """A whole number from 0 to `most` as typed; None for anything else, such as "²" or thousands of digits."""
     text = text.strip()
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(most)):
+    if not (text.isascii() and text.isdecimal()) or len(text) > len(str(most)):
         return None
     return int(text) if int(text) <= most else None
 
 
 def write_date(fhir: str) -> str:
     """A FHIR date as people type it; other text stays as it was typed."""
-    return vietnam.write_date(fhir) if fhir[:4].isdigit() and "-" in fhir else fhir
+    return vietnam.write_date(fhir) if fhir[:4].isdecimal() and "-" in fhir else fhir

@@ -148,6 +148,17 @@ def test_only_the_clock_knows_the_time() -> None:
     assert not wrong, source.report("Take the time from `tx.now` or `clock.now()`, so that a test can set it:", wrong)
 
 
+def test_digits_are_those_that_a_number_can_be_read_from() -> None:
+    """`str.isdigit` says yes to "²", which `int` refuses; `isdecimal` does not."""
+    wrong = [
+        f"{module.file}:{node.lineno}"
+        for module in source.modules().values()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute) and node.attr == "isdigit"
+    ]
+    assert not wrong, source.report("Ask `isdecimal`, or read it with forms.read_count:", wrong)
+
+
 def test_schemas_keep_instants_with_their_zone() -> None:
     wrong = []
     for path in source.files(source.PACKAGE, ending=".sql"):

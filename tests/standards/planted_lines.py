@@ -265,7 +265,7 @@ _LINES = (
     fault("dose in words", "COD-12 XML2.LIEU_DUNG", lambda case: kind_is("01")(case) and line(is_drug, put(LIEU_DUNG="sáng 1 viên"))(case)),
     fault("more given than needed", "COD-12 XML2.SO_LUONG", line(_of_drug(), priced(add("SO_LUONG", "1")), then=sum_up), also=("REL-12",)),
     fault("result without an indicator", "COD-13 XML4.MA_CHI_SO", row("XML4", lambda one: bool(one["GIA_TRI"]), MA_CHI_SO="")),
-    fault("unit of no list", "COD-13 XML4.DON_VI_DO", row("XML4", lambda one: bool(one["GIA_TRI"]), DON_VI_DO="giạ")),
+    fault("unit of no list", "COD-13 XML4.DON_VI_DO", row("XML4", lambda one: bool(one["GIA_TRI"] and one["DON_VI_DO"]), DON_VI_DO="giạ")),
     fault("an ingredient twice", "COD-14 XML2.MA_THUOC", _same_drug, also=("COD-02", "REL-12")),
     fault("a service twice", "COD-15 XML3.MA_DICH_VU", _twice, also=("REL-13",)),
     fault("scope 4", "COD-16 XML2.PHAM_VI", line(is_drug, put(PHAM_VI="4"))),

@@ -194,7 +194,7 @@ def _fault(said: dict[str, Any]) -> Said:
         code=str(said.get("maLoi") or "")[:40],
         table=str(said.get("bang") or "")[:20],
         field=str(said.get("truong") or "")[:60],
-        row=int(row) if row.isdigit() and len(row) < 7 else 0,
+        row=int(row) if row.isdecimal() and len(row) < 7 else 0,
         text=" ".join(str(said.get("noiDung") or "").split())[:1000],
         amount_vnd=_amount(said.get("soTien")),
     )

@@ -102,12 +102,16 @@ _CLAIM = """select c.*, coalesce(case when m.state in ('refused', 'stopped') the
             where c.tenant = $1 and """
 
 
-#: By a number: looked up first, so that no order by time makes the database walk through every claim.
+#: By a number, as ranges: looked up first, so that no order by time makes the database walk through every claim.
 _NUMBERED = """c.encounter_id = any(array(
-    (select k.encounter_id from claim k where k.tenant = $1 and starts_with(k.ma_lk, $2) limit 5000)
+    (select k.encounter_id from claim k where k.tenant = $1 and k.ma_lk >= $2 and k.ma_lk < $3 limit 5000)
     union all
     (select k.encounter_id from claim k where k.tenant = $1 and k.transaction_number <> ''
-        and starts_with(k.transaction_number, $3) limit 5000)))"""
+        and k.transaction_number >= $4 and k.transaction_number < $5 limit 5000)))"""
+_AFTER = "\U0010ffff"  # after everything that begins alike
+#: The words of the index of what somebody still has to do something about.
+OPEN = ("waiting", "findings", "ready", "rejected")
+_IS_OPEN = "c.state in ('waiting', 'findings', 'ready', 'rejected')"
 
 
 async def of_visit(tx: Transaction, encounter_id: str) -> Claim | None:
@@ -143,8 +147,11 @@ async def listed(
     newest ones instead, newest first.
     """
     typed = text.strip()[:60]
-    values: list[Any] = [tx.tenant.number, *([typed.upper(), typed] if typed else [])]
+    key = typed.upper()
+    values: list[Any] = [tx.tenant.number, *([key, key + _AFTER, typed, typed + _AFTER] if typed else [])]
     said = [_NUMBERED] if typed else ["true"]
+    if set(states) <= set(OPEN):
+        said.append(_IS_OPEN)
 
     def add(condition: str, *more: Any) -> None:
         places = [f"${len(values) + at}" for at in range(1, len(more) + 1)]

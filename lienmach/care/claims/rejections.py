@@ -76,7 +76,11 @@ async def of_visit(tx: Transaction, encounter_id: str) -> list[Rejection]:
 async def listed(tx: Transaction, *, states: Sequence[str] = ("open",), limit: int = 200) -> list[Rejection]:
     """Rejections in these states, the one that is due first before the others."""
     rows = await tx.fetch(
-        _SELECT + "r.state = any($2) order by r.due_on, r.said_at, r.rejection_id limit $3",
+        """select r.*, r.rejection_id as id, r.table_name as "table", c.patient_id, c.ma_lk
+           from (select * from claim_rejection where tenant = $1 and state = any($2)
+                 order by due_on, said_at, rejection_id limit $3) r
+           join claim c on c.tenant = $1 and c.encounter_id = r.encounter_id
+           order by r.due_on, r.said_at, r.rejection_id""",
         tx.tenant.number, list(states), limit,
     )  # fmt: skip
     return [_of(row) for row in rows]

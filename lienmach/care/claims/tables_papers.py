@@ -140,7 +140,9 @@ def _issued_on(found: Facts, paper: Paper) -> str:
 def _serial(found: Facts, paper: Paper) -> str:
     """SO_SERI as it is printed."""
     count = paper.number.rpartition("/")[2]
-    return papers.serial(paper.issued_at.astimezone(found.zone).date(), int(count)) if count.isdigit() else paper.number
+    return (
+        papers.serial(paper.issued_at.astimezone(found.zone).date(), int(count)) if count.isdecimal() else paper.number
+    )
 
 
 def _day(text: Any) -> date | None:

@@ -22,6 +22,7 @@ from lienmach.record.transaction import Transaction
 
 STATES = ("running", "finished", "closed")
 _REASON_CHARACTERS_MAX = 500
+_AFTER = "\U0010ffff"  # after everything that begins alike
 
 
 @dataclass(frozen=True)
@@ -165,12 +166,16 @@ async def _by_number(
     tx: Transaction, said: Sequence[str], values: Sequence[Any], text: str, limit: int
 ) -> list[Account]:
     """By how MA_LK or the number of a bill begins; where none does, by any part of the number of a bill."""
-    place = f"${len(values) + 1}"
-    begins = f"(starts_with(a.ma_lk, {place}) or starts_with(a.bill_number, {place}) and a.bill_number <> '')"
-    found = await _read(tx, [*said, begins], [*values, text], limit)
+    # As a range, not by starts_with: plans are made once for all values, and only a range finds its index then.
+    first, last = f"${len(values) + 1}", f"${len(values) + 2}"
+    begins = (
+        f"(a.ma_lk >= {first} and a.ma_lk < {last} "
+        f"or a.bill_number >= {first} and a.bill_number < {last} and a.bill_number <> '')"
+    )
+    found = await _read(tx, [*said, begins], [*values, text, text + _AFTER], limit)
     if found:
         return found
-    part = f"strpos(a.bill_number, {place}) > 0"
+    part = f"strpos(a.bill_number, {first}) > 0"
     return await _read(tx, [*said, part], [*values, text], limit)
 
 

@@ -104,4 +104,4 @@ def _system(job: Taken) -> Actor:
 
 
 JOBS = (Job(BEGIN, _begin), Job(DAY, _day))
-ON_CHANGE = (OnChange("Invoice", BEGIN),)
+ON_CHANGE = (OnChange("Invoice", BEGIN, is_once=True),)

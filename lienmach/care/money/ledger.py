@@ -158,26 +158,36 @@ async def entries(
     limit: int = 200,
 ) -> list[Entry]:
     """Entries of a visit, or of all, in a time, newest first."""
-    rows = await tx.fetch(
-        """select e.*, p.account, p.sub, p.amount
-           from (select * from ledger_entry
-                 where tenant = $1 and ($2 = '' or (encounter_id = $2 and encounter_id <> ''))
-                   and ($3::timestamptz is null or at >= $3) and ($4::timestamptz is null or at < $4)
-                 order by entry_id desc limit $5) e
-           join ledger_posting p on p.tenant = e.tenant and p.entry_id = e.entry_id
-           where e.tenant = $1 order by e.entry_id desc, p.line""",
-        tx.tenant.number, encounter_id, from_at, to_at, limit,
+    # Two statements, so that a visit is found by its own index and a time by that of the time.
+    if encounter_id:
+        heads = await tx.fetch(
+            """select * from ledger_entry where tenant = $1 and encounter_id = $2 and encounter_id <> ''
+                 and at >= coalesce($3::timestamptz, '-infinity') and at < coalesce($4::timestamptz, 'infinity')
+               order by entry_id desc limit $5""",
+            tx.tenant.number, encounter_id, from_at, to_at, limit,
+        )  # fmt: skip
+    else:
+        heads = await tx.fetch(
+            """select * from ledger_entry where tenant = $1
+                 and at >= coalesce($2::timestamptz, '-infinity') and at < coalesce($3::timestamptz, 'infinity')
+               order by entry_id desc limit $4""",
+            tx.tenant.number, from_at, to_at, limit,
+        )  # fmt: skip
+    lines = await tx.fetch(
+        """select entry_id, account, sub, amount from ledger_posting
+           where tenant = $1 and entry_id = any($2) order by entry_id, line""",
+        tx.tenant.number, [row["entry_id"] for row in heads],
     )  # fmt: skip
-    found: dict[int, tuple[asyncpg.Record, list[Posting]]] = {}
-    for row in rows:
+    postings: dict[int, list[Posting]] = {}
+    for row in lines:
         posting = Posting(row["account"], row["sub"], Decimal(row["amount"]))
-        found.setdefault(row["entry_id"], (row, []))[1].append(posting)
+        postings.setdefault(row["entry_id"], []).append(posting)
     return [
         Entry(
-            own, row["at"], row["kind"], row["cause"], row["encounter_id"], row["by"], row["note"], row["shift_id"],
-            tuple(postings),
+            row["entry_id"], row["at"], row["kind"], row["cause"], row["encounter_id"], row["by"], row["note"],
+            row["shift_id"], tuple(postings.get(row["entry_id"], ())),
         )
-        for own, (row, postings) in found.items()
+        for row in heads
     ]  # fmt: skip
 
 

@@ -30,8 +30,10 @@ create table claim (
     unique (tenant, ma_lk)
 );
 create index claim_state on claim (tenant, state, finished_at);
-create index claim_day on claim (tenant, finished_at);
-create index claim_sum on claim (tenant, state, why) include (version, t_bhtt, encounter_id);
+create index claim_day on claim (tenant, finished_at) include (state, t_bhtt, accepted_vnd, paid_vnd, cut_vnd);
+create index claim_open on claim (tenant, finished_at) where state in ('waiting', 'findings', 'ready', 'rejected');
+create index claim_unbuilt on claim (tenant, finished_at) where version = 0;
+create index claim_sum on claim (tenant, state, why) include (t_bhtt);
 create index claim_transaction on claim (tenant, transaction_number) where transaction_number <> '';
 create index claim_patient on claim (tenant, patient_id);
 

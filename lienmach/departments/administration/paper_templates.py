@@ -113,7 +113,7 @@ async def _save(request: Request, actor: Actor, draft: Draft, kept: list[Version
 
 async def _wanted(tx: Transaction, kind: str, number: str) -> Template:
     """A version by its number; 0, and a version that returned to it, is the built-in template."""
-    if not (number.isascii() and number.isdigit()) or len(number) > 9:
+    if not (number.isascii() and number.isdecimal()) or len(number) > 9:
         raise errors.NotFound(f"There is no version {number[:20]} of this template.")
     if int(number) == 0:
         return paper_templates.built_in(kind)
@@ -128,7 +128,8 @@ async def _wanted(tx: Transaction, kind: str, number: str) -> Template:
 def _draft(kind: str, form: FormData) -> Draft:
     numbers = {name: str(form.get(name, "0")) for name in ("after", "base")}
     whole = {
-        name: int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0 for name, text in numbers.items()
+        name: int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+        for name, text in numbers.items()
     }
     source = str(form.get("source", "")).replace("\r\n", "\n")
     return Draft(kind, source, whole["after"], whole["base"], str(form.get("note", "")).strip()[:200])

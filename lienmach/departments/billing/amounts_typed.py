@@ -45,7 +45,7 @@ def read_counted(text: str) -> int:
     typed = text.strip().replace(".", "")
     if not typed:
         return 0
-    if not (typed.isascii() and typed.isdigit()) or len(typed) > 6:
+    if not (typed.isascii() and typed.isdecimal()) or len(typed) > 6:
         raise errors.Invalid("Số tờ là số nguyên từ 0, ví dụ 12.")
     return int(typed)
 

@@ -182,7 +182,7 @@ def _told(request: Request, found: Bill) -> dict[str, Any]:
     receipt = next((one for one in found.receipts if one.number == number), None)
     change = 0
     if receipt is not None and receipt.method == "cash" and (given := request.query_params.get("given", "")):
-        change = max(int(given) - receipt.amount, 0) if given.isdigit() and len(given) <= 12 else 0
+        change = max(int(given) - receipt.amount, 0) if given.isdecimal() and len(given) <= 12 else 0
     return {"told": _TOLD.get(done, ""), "receipt": receipt, "change": change}
 
 

@@ -73,7 +73,7 @@ async def find(request: Request, actor: Actor) -> Response:
 async def meant(tx: Transaction, typed: str, raw: str = "") -> list[Account]:
     """Accounts that a text or scan means: by the number of the bill or the visit, else by the person whom it names."""
     text = typed or raw
-    if len(text) <= _NUMBER_CHARACTERS_MAX and any(one.isdigit() for one in text):
+    if len(text) <= _NUMBER_CHARACTERS_MAX and any(one.isdecimal() for one in text):
         found = await accounts.listed(tx, text=text, limit=_SHOWN)
         if found:
             return found

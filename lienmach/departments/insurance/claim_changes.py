@@ -70,4 +70,4 @@ def _name(row: Row) -> str:
 
 def _order(table: str) -> tuple[int, str]:
     number = table.removeprefix("XML")
-    return (int(number) if number.isdigit() else 99, table)
+    return (int(number) if number.isdecimal() else 99, table)

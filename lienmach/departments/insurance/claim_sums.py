@@ -1,4 +1,4 @@
-"""Claims added up by where they stand and by month, in one statement each, however many there are.
+"""Claims added up by where they stand and by month, by sums over an index, however many there are.
 
 Money that a claim has not asked for yet is the fund's part of its closed statement.
 """
@@ -12,9 +12,6 @@ from decimal import Decimal
 from lienmach.record.transaction import Transaction
 
 _MONTHS = 13  # this one and the twelve before
-#: What a claim asks for: of one without a version the fund's part of the statement, which only few have to look up.
-_FUND = """case when c.version > 0 then c.t_bhtt else coalesce(
-    (select a.t_bhtt from visit_account a where a.tenant = $1 and a.encounter_id = c.encounter_id), 0) end"""
 
 
 @dataclass(frozen=True)
@@ -46,35 +43,62 @@ class Month:
 async def by_state(tx: Transaction, on: date | None = None) -> list[Sum]:
     """The states that there are. on: only claims of visits that were finished on that day."""
     zone = tx.tenant.time_zone
-    start = datetime.combine(on, time(), zone) if on else None
-    end = datetime.combine(on + timedelta(days=1), time(), zone) if on else None
-    day = "and c.finished_at >= $2 and c.finished_at < $3" if on else ""
-    rows = await tx.fetch(
-        f"""select case when c.state = 'waiting' then c.why else c.state end as word, count(*)::int as claims,
-                   sum({_FUND}) as fund
-            from claim c where c.tenant = $1 {day} group by 1""",
-        *([tx.tenant.number, start, end] if on else [tx.tenant.number]),
+    start = datetime.combine(on or date(1900, 1, 1), time(), zone)
+    end = datetime.combine(on + timedelta(days=1) if on else date(9000, 1, 1), time(), zone)
+    if on:
+        rows = await tx.fetch(
+            """select state, why, count(*)::int as claims, sum(t_bhtt) as fund from claim
+               where tenant = $1 and finished_at >= $2 and finished_at < $3 group by state, why""",
+            tx.tenant.number, start, end,
+        )  # fmt: skip
+    else:
+        rows = await tx.fetch(
+            """select state, why, count(*)::int as claims, sum(t_bhtt) as fund from claim
+               where tenant = $1 group by state, why""",
+            tx.tenant.number,
+        )  # fmt: skip
+    unbuilt = await tx.fetch(
+        """select c.state, c.why, sum(a.t_bhtt) as fund from claim c
+           join visit_account a on a.tenant = $1 and a.encounter_id = c.encounter_id
+           where c.tenant = $1 and c.version = 0 and c.finished_at >= $2 and c.finished_at < $3
+           group by c.state, c.why""",
+        tx.tenant.number, start, end,
     )  # fmt: skip
-    return [Sum(row["word"], row["claims"], row["fund"]) for row in rows]
+    sums: dict[str, Sum] = {}
+    for row in (*rows, *({**row, "claims": 0} for row in unbuilt)):
+        word = row["why"] if row["state"] == "waiting" else row["state"]
+        known = sums.get(word, Sum(word, 0, Decimal(0)))
+        sums[word] = Sum(word, known.claims + row["claims"], known.fund + (row["fund"] or 0))
+    return list(sums.values())
 
 
 async def by_month(tx: Transaction) -> list[Month]:
     """The last months, newest first."""
-    firsts = _firsts(tx.now.astimezone(tx.tenant.time_zone).date())
-    begun = [datetime.combine(one, time(), tx.tenant.time_zone) for one in firsts]
+    zone = tx.tenant.time_zone
+    firsts = _firsts(tx.now.astimezone(zone).date())
+    begun = [datetime.combine(one, time(), zone) for one in firsts]
     rows = await tx.fetch(
-        f"""select width_bucket(c.finished_at, $2::timestamptz[]) as place, count(*)::int as claims, sum({_FUND}) as fund,
-                   sum(c.accepted_vnd) as accepted, sum(c.paid_vnd) as paid, sum(c.cut_vnd) as cut
-            from claim c where c.tenant = $1 and c.finished_at >= $3 and c.state not in ('none', 'recalled')
-            group by 1 order by 1 desc""",
+        """select width_bucket(finished_at, $2::timestamptz[]) as place, count(*)::int as claims, sum(t_bhtt) as fund,
+                  sum(accepted_vnd) as accepted, sum(paid_vnd) as paid, sum(cut_vnd) as cut
+           from claim where tenant = $1 and finished_at >= $3 and finished_at < $4 and state not in ('none', 'recalled')
+           group by 1 order by 1 desc""",
+        tx.tenant.number, begun, begun[0], datetime.combine(date(9000, 1, 1), time(), zone),
+    )  # fmt: skip
+    unbuilt = await tx.fetch(
+        """select width_bucket(c.finished_at, $2::timestamptz[]) as place, sum(a.t_bhtt) as fund from claim c
+           join visit_account a on a.tenant = $1 and a.encounter_id = c.encounter_id
+           where c.tenant = $1 and c.version = 0 and c.finished_at >= $3 and c.state not in ('none', 'recalled')
+           group by 1""",
         tx.tenant.number, begun, begun[0],
     )  # fmt: skip
+    asked = {row["place"]: row["fund"] for row in unbuilt}
     return [
         Month(
-            firsts[row["place"] - 1], row["claims"], row["fund"], row["accepted"] or Decimal(0), row["paid"], row["cut"]
+            firsts[row["place"] - 1], row["claims"], row["fund"] + asked.get(row["place"], 0),
+            row["accepted"] or Decimal(0), row["paid"], row["cut"],
         )
         for row in rows
-    ]
+    ]  # fmt: skip
 
 
 def _firsts(today: date) -> list[date]:

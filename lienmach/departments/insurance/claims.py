@@ -34,7 +34,6 @@ from lienmach.web.pages import page
 _ROWS_MAX = 100
 _PEOPLE_MAX = 50
 _LOADED_MAX = 1_000
-_OPEN = ("waiting", "findings", "ready", "rejected")
 UNSENT = ("waiting", "findings", "ready")
 
 
@@ -92,8 +91,8 @@ async def _found(tx: Transaction, on: date | None, state: str, text: str) -> lis
     """What is due first is looked for among what is open; of what is done the newest are shown."""
     states, why = claim_words.states_of(state)
     if not state and not on and not text:
-        states = _OPEN
-    is_done = bool(state) and not set(states) & set(_OPEN)
+        states = claims.OPEN
+    is_done = bool(state) and not set(states) & set(claims.OPEN)
     limit = _ROWS_MAX + 1 if is_done else _LOADED_MAX
     found = await claims.listed(tx, states=states, why=why, on=on, text=text, limit=limit, is_newest=is_done)
     if found or not text:

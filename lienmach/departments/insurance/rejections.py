@@ -21,7 +21,7 @@ from lienmach.record.transaction import Transaction
 from lienmach.web import rendering, shell
 from lienmach.web.pages import page
 
-_ROWS_MAX = 200
+_ROWS_MAX = 100
 VIEWS = {"open": ("open",), "answered": ("answered", "mended"), "closed": ("closed",)}
 VIEW_WORDS = {"open": "Chưa xử lý", "answered": "Chờ trả lời", "closed": "Đã xong"}
 

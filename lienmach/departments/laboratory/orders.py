@@ -13,6 +13,7 @@ from lienmach.base.actor import Actor
 from lienmach.care import catalogues, order_facts, resources, systems
 from lienmach.care.resources import Resource
 from lienmach.departments.laboratory import facts, machines, screens, tubes
+from lienmach.record import search
 from lienmach.record.transaction import Transaction
 from lienmach.web import forms, rendering
 from lienmach.web.pages import page
@@ -28,6 +29,7 @@ STATES = {
 _PAGE_COUNT = 300  # orders of each kind that are looked at
 _LINES = 100  # of a page: people are read and drawn for these only
 _DAYS = 30
+_LAB = ("category", f"{order_facts.KIND}|lab")
 
 
 @page("results.enter")
@@ -60,21 +62,27 @@ async def _list(request: Request, actor: Actor, *, fault: str = "", status: int 
     state = request.query_params.get("state", "")
     analyser_id = request.query_params.get("analyser", "")[:64]
     async with request.app.state.store.begin(actor) as tx:
-        found = await _orders(tx)
+        orders = {one["id"]: one for one in await _active(tx)}
+        done = await _done_today(tx)
+        is_cut = max(len(orders), len(done)) >= _PAGE_COUNT
         if analyser_id:
-            found = await _of_analyser(tx, found, analyser_id)
-        reports = await tubes.reports_of(tx, [one["id"] for one in found])
+            orders |= await resources.read_many(tx, "ServiceRequest", done)
+            fits = await _of_analyser(tx, list(orders.values()), analyser_id)
+            orders, done = {own: orders[own] for own in orders if own in fits}, [own for own in done if own in fits]
+        reports = await tubes.reports_of(tx, [own for own in orders if own not in set(done)])
         specimens = await _specimens(tx, {own: one for own, one in reports.items() if _needs_tube(one)})
-        states = {one["id"]: _state(reports.get(one["id"]), specimens) for one in found}
+        states = {own: _state(reports.get(own), specimens) for own in orders} | dict.fromkeys(done, "done")
         counts = {name: sum(one == name for one in states.values()) for name in STATES}
-        wanted = [one for one in found if state not in STATES or states[one["id"]] == state]
+        wanted = [own for own, one in states.items() if state not in STATES or one == state]
         pages = max(1, -(-len(wanted) // _LINES))
         number = min(forms.read_count(request.query_params.get("page", "")[:4], most=pages) or 1, pages)
         shown = wanted[(number - 1) * _LINES : number * _LINES]
-        own = {one["id"]: reports[one["id"]] for one in shown if one["id"] in reports}
-        specimens |= await _specimens(tx, {key: one for key, one in own.items() if not _needs_tube(one)})
-        known = await screens.people(tx, shown, request)
-        lines = [_line(one, reports.get(one["id"]), specimens, known, states[one["id"]]) for one in shown]
+        orders |= await resources.read_many(tx, "ServiceRequest", [own for own in shown if own not in orders])
+        reports |= await tubes.reports_of(tx, [own for own in shown if own not in reports])
+        missing = {own: reports[own] for own in shown if own in reports and not _needs_tube(reports[own])}
+        specimens |= await _specimens(tx, missing)
+        known = await screens.people(tx, [orders[own] for own in shown if own in orders], request)
+        lines = [_line(orders[own], reports.get(own), specimens, known, states[own]) for own in shown if own in orders]
         return rendering.render(
             request,
             "laboratory/orders.html",
@@ -88,34 +96,36 @@ async def _list(request: Request, actor: Actor, *, fault: str = "", status: int 
             analysers=await machines.all_of(tx),
             fault=fault,
             typed=typed,
-            is_cut=len(found) >= _PAGE_COUNT,
+            is_cut=is_cut,
             number=number,
             pages=pages,
         )
 
 
-async def _orders(tx: Transaction) -> list[Resource]:
-    lab = ("category", f"{order_facts.KIND}|lab")
+async def _active(tx: Transaction) -> list[Resource]:
+    """Open orders of the last days, urgent ones first, then the oldest."""
     since = ("authored", f"ge{(facts.today(tx) - timedelta(days=_DAYS)).isoformat()}")
     active = await resources.find(
-        tx, "ServiceRequest", ("status", "active"), lab, since, ("_sort", "-authored"), count=_PAGE_COUNT
-    )
-    today = ("authored", facts.today(tx).isoformat())  # the whole day and no more: a range that an index answers
-    done = await resources.find(
-        tx, "ServiceRequest", ("status", "completed"), lab, today, ("_sort", "-authored"), count=_PAGE_COUNT
+        tx, "ServiceRequest", ("status", "active"), _LAB, since, ("_sort", "-authored"), count=_PAGE_COUNT
     )
     urgent = ("stat", "urgent", "asap")
-    oldest = sorted(active, key=lambda one: (one.get("priority") not in urgent, one.get("authoredOn", "")))
-    return [*oldest, *done]
+    return sorted(active, key=lambda one: (one.get("priority") not in urgent, one.get("authoredOn", "")))
 
 
-async def _of_analyser(tx: Transaction, orders: list[Resource], analyser_id: str) -> list[Resource]:
-    """Orders with a test that this analyser measures."""
+async def _done_today(tx: Transaction) -> list[str]:
+    """Ids of the orders of today that were released; they are read when they are shown."""
+    today = ("authored", facts.today(tx).isoformat())  # the whole day and no more: a range that an index answers
+    done = [("status", "completed"), _LAB, today, ("_sort", "-authored")]
+    return [one.id for one in await search.search_ids(tx, "ServiceRequest", done, limit=_PAGE_COUNT)]
+
+
+async def _of_analyser(tx: Transaction, orders: list[Resource], analyser_id: str) -> set[str]:
+    """Ids of the orders with a test that this analyser measures."""
     measured = {one.indicator for one in (await machines.mappings(tx, analyser_id)).values()}
     codes = {resources.code_of(one.get("code"), systems.SERVICE) for one in orders}
     rows = await catalogues.get_many(tx, "service", codes, on=facts.today(tx))
     fits = {code for code, row in rows.items() if measured & set(row.data.get("indicators") or ())}
-    return [one for one in orders if resources.code_of(one.get("code"), systems.SERVICE) in fits]
+    return {one["id"] for one in orders if resources.code_of(one.get("code"), systems.SERVICE) in fits}
 
 
 async def _specimens(tx: Transaction, reports: dict[str, Resource]) -> dict[str, Resource]:

@@ -71,7 +71,7 @@ async def decide(request: Request, actor: Actor) -> Response:
     days = str(form.get("days", "90")).strip()
 
     async def verb(tx: Transaction, case: Case) -> None:
-        span = int(days) if days.isdigit() and len(days) <= 4 else 0
+        span = int(days) if days.isdecimal() and len(days) <= 4 else 0
         await case_steps.decide(tx, case, outcome, words, block=block, days=span)
 
     return await _step(request, actor, verb, words)

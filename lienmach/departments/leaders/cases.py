@@ -27,8 +27,7 @@ async def create(request: Request, actor: Actor) -> Response:
     """POST /leaders/cases — open one on `doctor`, `measure` and `days`, with `words`: what is to be made clear."""
     form = await request.form()
     doctor, measure, words = (str(form.get(name, "")).strip()[:5000] for name in ("doctor", "measure", "words"))
-    text = str(form.get("days", ""))
-    days = int(text) if text.isdigit() and int(text) in prescribing.PERIODS else 90
+    days = prescribing.read_period(str(form.get("days", "")))
 
     async def work(tx: Transaction) -> str:
         to_on = day_figures.today_of(tx)

@@ -201,9 +201,9 @@ def main_condition_of(encounter: Resource) -> str:
 def age_band(birth: str, on: date) -> str:
     """The band of an age on a day; "" where the birth date is not known. A bare year counts from its middle."""
     parts = birth.split("-")
-    if not parts[0].isdigit() or len(parts[0]) != 4:
+    if not parts[0].isdecimal() or len(parts[0]) != 4:
         return ""
-    numbers = [int(one) for one in parts if one.isdigit()]
+    numbers = [int(one) for one in parts if one.isdecimal()]
     month, day = (numbers[1] if len(numbers) > 1 else 7), (numbers[2] if len(numbers) > 2 else 1)
     years = on.year - numbers[0] - ((on.month, on.day) < (month, day))
     return next((name for below, name in _BANDS if years < below), _OLDEST)

@@ -78,4 +78,4 @@ async def _plan(store: Store, tenant: int) -> None:
 
 
 JOBS = (jobs.Job(projection.FOLLOW, follow), jobs.Job(REBUILD, rebuild))
-ON_CHANGE = (OnChange("Encounter", projection.FOLLOW),)
+ON_CHANGE = (OnChange("Encounter", projection.FOLLOW, is_once=True),)

@@ -14,7 +14,7 @@ from lienmach.base.actor import Actor
 from lienmach.departments.leaders import case_steps, charts, day_figures, day_rows, measures, thresholds
 from lienmach.departments.leaders.measures import Monitor
 from lienmach.record.transaction import Transaction
-from lienmach.web import rendering
+from lienmach.web import forms, rendering
 from lienmach.web.pages import page
 
 PERIODS = (30, 90, 180, 365)
@@ -81,10 +81,15 @@ async def show(request: Request, actor: Actor) -> Response:
 
 def period_of(tx: Transaction, request: Request) -> tuple[date, date, int]:
     """(first day, last day, days) that a request asks about; today is the last."""
-    text = request.query_params.get("days", "")
-    days = int(text) if text.isdigit() and int(text) in PERIODS else _PERIOD
+    days = read_period(request.query_params.get("days", ""))
     to_on = day_figures.today_of(tx)
     return first_day(to_on, days), to_on, days
+
+
+def read_period(text: str) -> int:
+    """How many days a form or a link asks about: one of PERIODS, whatever is written there."""
+    days = forms.read_count(text, most=max(PERIODS))
+    return days if days is not None and days in PERIODS else _PERIOD
 
 
 def first_day(to_on: date, days: int) -> date:

@@ -186,7 +186,7 @@ def _line(tx: Transaction, request: Request, item: visit_list.WorkItem, kept: di
 
 
 def _days_back(text: str) -> int:
-    return min(int(text), _DAYS_BACK_MAX) if text.isascii() and text.isdigit() and len(text) < 4 else 0
+    return min(int(text), _DAYS_BACK_MAX) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
 
 
 ROUTES = (

@@ -94,7 +94,7 @@ def group_of(patient: dict[str, Any], groups: list[Row], last: dict[str, Any] | 
 
 def age_years(patient: dict[str, Any], day: date) -> int | None:
     """Whole years; from a year alone the least that it can be; None without a birth date."""
-    parts = [int(part) for part in str(patient.get("birthDate", "")).split("-") if part.isdigit()]
+    parts = [int(part) for part in str(patient.get("birthDate", "")).split("-") if part.isdecimal()]
     if not parts:
         return None
     month, of_month = (parts[1] if len(parts) > 1 else 12), (parts[2] if len(parts) > 2 else 31)

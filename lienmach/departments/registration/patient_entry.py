@@ -121,7 +121,7 @@ async def _reader(tx: Transaction, request: Request, patient_id: str, resources:
 
 def _number(request: Request, name: str) -> int:
     text: Any = request.query_params.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 ROUTES = (

@@ -189,9 +189,9 @@ def contact_form(text: str) -> str:
     for lead in ("+84", "0084"):
         if digits.startswith(lead) and len(digits) > 8:
             return "0" + digits[len(lead) :].removeprefix("0")
-    if digits.startswith("84") and len(digits) == 11 and digits.isdigit():  # `+` is a space in a query
+    if digits.startswith("84") and len(digits) == 11 and digits.isdecimal():  # `+` is a space in a query
         return "0" + digits[2:]
-    return digits if digits.lstrip("+").isdigit() else text
+    return digits if digits.lstrip("+").isdecimal() else text
 
 
 # Reading

@@ -151,7 +151,7 @@ class _Reader:
             if self.take("."):
                 node = self.step(node, depth)
             elif self.take("["):
-                if self.kind != "number" or not self.text.isdigit():
+                if self.kind != "number" or not self.text.isdecimal():
                     raise PathError(f"An index must be a whole number, not '{self.text}'.")
                 node = Index(node, int(self.text))
                 self.at += 1

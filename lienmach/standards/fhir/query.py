@@ -222,7 +222,7 @@ def _read_sort(name: str, value: str, limits: Limits, seen: dict[str, Any], many
 def _read_count(name: str, value: str, limits: Limits, seen: dict[str, Any], many: dict[str, list[Any]]) -> None:
     _plain(name, "a number")
     _once(name, "count", seen)
-    if not (value.isascii() and value.isdigit() and len(value) <= 18):
+    if not (value.isascii() and value.isdecimal() and len(value) <= 18):
         raise QueryError(name, f"'_count' takes a whole number; this is not one: {value[:80]}", "value")
     seen["count"] = min(int(value), limits.count_max)
 

@@ -22,7 +22,7 @@ def bare(text: str) -> str:
 def without_kind(folded: str) -> str:
     """A folded name without the word of its kind; a word that only begins like one ("quang phu") stays."""
     left = (_KIND_WORDS.sub("", folded.strip()) or folded).strip()
-    return left.lstrip("0") if left.isdigit() else left
+    return left.lstrip("0") if left.isdecimal() else left
 
 
 def is_district(text: str) -> bool:

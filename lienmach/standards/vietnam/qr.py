@@ -129,7 +129,7 @@ def is_person_name(text: str) -> bool:
     return (
         0 < len(text) <= 200
         and any(char.isalpha() for char in text)
-        and not any(char.isdigit() or char in "?|\ufffd" or unicodedata.category(char)[0] == "C" for char in text)
+        and not any(char.isdecimal() or char in "?|\ufffd" or unicodedata.category(char)[0] == "C" for char in text)
     )
 
 

@@ -147,7 +147,7 @@ def _reads_as_text(hex_text: str) -> bool:
         text = bytes.fromhex(hex_text).decode("utf-8")
     except ValueError:
         return False
-    return all(_is_alphabetic(char) or char.isdigit() or char in " ,./()-:;" for char in text)
+    return all(_is_alphabetic(char) or char.isdecimal() or char in " ,./()-:;" for char in text)
 
 
 def _telex_keys(char: str) -> tuple[str, ...]:
