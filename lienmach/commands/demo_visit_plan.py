@@ -21,6 +21,7 @@ _RETURNING_SHARE, _RETURNING_HOUSEHOLDS = 0.25, 400
 _HOUSEHOLD_SIZE_MAX, _TRIES_MAX = 6, 60
 _IN_TURN_SHARE = 0.5
 _PENSION_YEARS = 60
+_SCHOOL_AGE_YEARS = 6  # a card with TE is over
 _STATION_ROOMS = frozenset({"TYT1"})
 _ALLERGIES = (("allergy-group", "penicillin"), ("ingredient", "ibuprofen"), ("ingredient", "paracetamol"))
 #: room -> login of the doctor who sits there
@@ -175,7 +176,8 @@ def _fitting(members: list[households.Member], case: Case, day: date) -> list[ho
         one
         for one in members
         if low <= _years(one.draft, day) <= high and case.sex in ("", one.sex) and one.birth < day
-    ]
+        and not (one.draft.insurance_number.startswith("TE") and _years(one.draft, day) >= _SCHOOL_AGE_YEARS)
+    ]  # fmt: skip
 
 
 def _ending(random: Random, is_today: bool) -> str:

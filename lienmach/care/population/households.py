@@ -155,7 +155,7 @@ def _draft(
     social = f"99{random.randint(0, 99999999):08d}"
     card = ""
     if random.random() < 0.93:
-        object_code, level = _insured(random, age)
+        object_code, level = _insured(random, age, is_child=until < _grown_on(birth))
         card = f"{object_code}{level}{born_in}{social}"
     return person_draft.PersonDraft(
         name=name,
@@ -172,9 +172,14 @@ def _draft(
     )
 
 
-def _insured(random: Random, age: float) -> tuple[str, str]:
+def _grown_on(birth: date) -> date:
+    """The day of 72 months: from then on a child of the population has another card."""
+    return birth.replace(year=birth.year + 6, day=min(birth.day, 28))
+
+
+def _insured(random: Random, age: float, *, is_child: bool) -> tuple[str, str]:
     """An object code and the level that belongs to it (standards/vietnam/insurance_card)."""
-    if age < 6:
+    if is_child:
         return "TE", "1"
     if age < 23:
         return ("HS" if age < 18 else "SV"), "4"

@@ -19,6 +19,7 @@ from lienmach.standards.vietnam.remark import Remark
 
 _CARD = re.compile(r"([A-Z]{2})([1-5])([0-9]{2})([0-9]{10})")
 _SOCIAL = re.compile(r"[0-9]{10}")
+_CHILD_YEARS = 6
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,14 @@ def check(text: str, *, on: date) -> list[Remark]:
             )
         )
     return remarks
+
+
+def is_outgrown(birth_year: int, months: int, on: date) -> bool:
+    """Whether a card with TE is over on a day: at 72 months or, where no school has begun by then, after 30 September.
+
+    months: completed months of age on that day. Luật BHYT art. 16 (as of Luật 46/2014/QH13), NĐ 105/2014/NĐ-CP.
+    """
+    return months >= _CHILD_YEARS * 12 and on > date(birth_year + _CHILD_YEARS, 9, 30)
 
 
 def objects(code: str) -> tuple[InsuredObject, ...]:

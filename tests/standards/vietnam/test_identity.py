@@ -79,6 +79,20 @@ def test_a_card_number_is_checked_as_of_a_day(number, on, expected):
     assert codes(insurance_card.check(number, on=on)) == expected
 
 
+@pytest.mark.parametrize(
+    ("birth_year", "months", "on", "is_over"),
+    [
+        (2020, 71, date(2026, 6, 1), False),
+        (2020, 72, date(2026, 9, 30), False),
+        (2020, 75, date(2026, 10, 1), True),
+        (2020, 71, date(2026, 11, 20), False),
+        (2020, 72, date(2026, 11, 21), True),
+    ],
+)
+def test_a_childs_card_ends_at_72_months_but_not_before_30_september(birth_year, months, on, is_over):
+    assert insurance_card.is_outgrown(birth_year, months, on) is is_over
+
+
 def test_there_are_54_groups_and_two_extras():
     assert len(ethnic_groups.all_groups()) == 56
     assert ethnic_groups.group("01").name == "Kinh" and ethnic_groups.group("54").name == "Rơ-măm"

@@ -47,9 +47,15 @@ def _birth(claim: Claim, _: Surroundings) -> Iterator[Hit]:
             yield hit(
                 "XML1", "NGAY_SINH", 1, "Ngày sinh {born} sau lúc đến khám {at}; sửa ngày sinh.", born=born, at=arrived
             )
-    if any(one.startswith("TE") for one in claim.cards) and _months(claim, 0) >= _CHILD_MONTHS:
-        text = "Thẻ TE chỉ dùng cho trẻ dưới 72 tháng; trẻ này {months} tháng, hỏi thẻ mới."
+    if any(one.startswith("TE") for one in claim.cards) and _has_outgrown(claim):
+        text = "Thẻ TE chỉ dùng cho trẻ dưới 72 tháng hoặc đến 30/9 năm đó; trẻ này {months} tháng, hỏi thẻ mới."
         yield hit("XML1", "NGAY_SINH", 1, text, months=_months(claim, 0))
+
+
+def _has_outgrown(claim: Claim) -> bool:
+    """Whether a child's card had ended on arrival; a birth year alone counts from its last day."""
+    born, on = claim.visit.get("NGAY_SINH", "")[:4], claim.arrived_on
+    return on is not None and born.isdecimal() and insurance_card.is_outgrown(int(born), _months(claim, 0), on)
 
 
 def _sex(claim: Claim, _: Surroundings) -> Iterator[Hit]:
