@@ -1,6 +1,7 @@
 """The work list of a room: its visits of a day with what a doctor looks at to choose the next one.
 
-One search for the visits with their people, one for their orders, one statement for the queue's numbers.
+One search for the visits that are not done, one for the newest of the others, one each for people and orders, one
+statement for the queue's numbers. In the evening most visits are done: they are counted, and few are read.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from lienmach.standards.vietnam import names
 
 Resource = dict[str, Any]
 STATES = ("called", "in-progress", "results", "waiting", "done", "cancelled")
-_COUNT_MAX = 400  # visits of a room and day that one page can hold; a room sees a third of that
+COUNT_MAX = 400  # visits of a room and day that one page can hold; a room sees a third of that
 _ORDERS_MAX = 1000
+_NOT_DONE = "arrived,triaged,in-progress,onleave,cancelled,entered-in-error"
 _COUNTED = frozenset({"lab", "imaging", "functional", "procedure"})
 
 
@@ -50,34 +52,38 @@ class WorkItem:
     ready: int = 0
 
 
-async def of_room(tx: Transaction, *, room_id: str, on: date) -> list[WorkItem]:
-    """The visits of a room that began on a day: called, in progress, results back, waiting in their turn, done."""
-    page = await search.search(
-        tx,
-        "Encounter",
-        [
-            ("location", f"Location/{room_id}"),
-            ("date", f"sa{(on - timedelta(days=1)).isoformat()}"),
-            ("date", f"lt{(on + timedelta(days=1)).isoformat()}"),
-            ("_include", "Encounter:patient"),
-            ("_count", str(_COUNT_MAX)),
-        ],
-    )
-    visits = [resources.of(one) for one in page.matches]
-    people = {one.id: resources.of(one) for one in page.included if one.type == "Patient"}
+@dataclass(frozen=True)
+class Work:
+    """The visits of a room and a day. counts: how many are in each state, those that were not read included."""
+
+    items: tuple[WorkItem, ...]
+    counts: dict[str, int]
+
+
+async def of_room(tx: Transaction, *, room_id: str, on: date, done_most: int = COUNT_MAX) -> Work:
+    """The visits of a room that began on a day: called, in progress, results back, waiting in their turn, done.
+
+    done_most: so many of those that are done, the newest.
+    """
+    day = [
+        ("location", f"Location/{room_id}"),
+        ("date", f"sa{(on - timedelta(days=1)).isoformat()}"),
+        ("date", f"lt{(on + timedelta(days=1)).isoformat()}"),
+    ]
+    done = [("status", "finished"), *day]
+    found = await resources.find(tx, "Encounter", ("status", _NOT_DONE), *day, count=COUNT_MAX)
+    found += await resources.find(tx, "Encounter", *done, ("_sort", "-date"), count=done_most)
+    people = await resources.read_many(tx, "Patient", [visit_facts.patient_of(one) for one in found])
     tickets = await queue.waiting(tx, room_id)
     turns = {one.encounter_id: (index, one) for index, one in enumerate(tickets, 1) if one.encounter_id}
-    ordered, ready = await _orders(tx, [one["id"] for one in visits if one.get("status") == "in-progress"])
+    ordered, ready = await _orders(tx, [one["id"] for one in found if one.get("status") == "in-progress"])
     items = [
-        _item(one, people.get(visit_facts.patient_of(one), {}), turns.get(one["id"]), ordered, ready) for one in visits
+        _item(one, people.get(visit_facts.patient_of(one), {}), turns.get(one["id"]), ordered, ready) for one in found
     ]
-    return sorted(items, key=_order)
-
-
-def counts(items: list[WorkItem]) -> dict[str, int]:
-    """How many are in each state."""
-    found = Counter(one.state for one in items)
-    return {state: found.get(state, 0) for state in STATES}
+    counted = Counter(one.state for one in items)
+    if counted["done"] >= done_most:
+        counted["done"] = len(await search.search_ids(tx, "Encounter", done, limit=COUNT_MAX))
+    return Work(tuple(sorted(items, key=_order)), {state: counted[state] for state in STATES})
 
 
 async def _orders(tx: Transaction, encounter_ids: list[str]) -> tuple[Counter[str], Counter[str]]:

@@ -26,13 +26,11 @@ from lienmach.care import (
     visit_diagnoses,
     visit_end,
     visit_facts,
-    visit_list,
     visit_premises,
     vitals,
 )
 from lienmach.care.facility import Facility, Room
 from lienmach.care.signing_port import Signer
-from lienmach.care.visit_list import WorkItem
 from lienmach.record import read as record_read
 from lienmach.record import search
 from lienmach.record.change import Stored
@@ -212,11 +210,6 @@ async def undo_cancel(tx: Transaction, encounter_id: str) -> Stored:
     stored = await resources.update(tx, {**kept, "period": {"start": encounter["period"]["start"]}})
     await _order_examination(tx, stored, resources.code_of(encounter.get("serviceType"), systems.SPECIALTY))
     return stored
-
-
-async def work_list(tx: Transaction, *, room_id: str, on: date) -> list[WorkItem]:
-    """The visits of a room on a day, as its doctor works through them (see visit_list)."""
-    return await visit_list.of_room(tx, room_id=room_id, on=on)
 
 
 async def record_vitals(

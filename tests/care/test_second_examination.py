@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lienmach.care import charges, insurance, orders, queue, resources, visits
+from lienmach.care import charges, insurance, orders, queue, resources, visit_list
 from lienmach.care.orders import OrderLine
 from tests.clinic import Clinic
 
@@ -33,7 +33,7 @@ async def test_a_second_examination_stands_on_the_other_rooms_list(
     await clinic.store.run(clinic.actor("doctor"), place)
     async with clinic.store.begin(clinic.actor("doctor")) as tx:
         today = tx.now.astimezone(tx.tenant.time_zone).date()
-        listed = await visits.work_list(tx, room_id=other.id, on=today)
+        listed = (await visit_list.of_room(tx, room_id=other.id, on=today)).items
         assert [one.encounter_id for one in listed] == [visit] and listed[0].shown.startswith("P105")
         assert [one.encounter_id for one in await queue.waiting(tx, other.id)] == [visit]
         rates = sorted(one.TYLE_TT_DV for one in (await charges.of_visit(tx, visit)).lines)

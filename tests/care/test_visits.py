@@ -156,16 +156,33 @@ async def test_the_work_list_shows_a_room_in_the_order_of_its_work(clinic: Clini
     room = await clinic.room("exam")
     async with clinic.store.begin(clinic.actor("doctor")) as tx:
         today = tx.now.astimezone(tx.tenant.time_zone).date()
-        items = await visits.work_list(tx, room_id=room.id, on=today)
-        before = await visits.work_list(tx, room_id=room.id, on=today - timedelta(days=1))
+        work = await visit_list.of_room(tx, room_id=room.id, on=today)
+        before = await visit_list.of_room(tx, room_id=room.id, on=today - timedelta(days=1))
+    items = work.items
     assert [(one.encounter_id, one.state) for one in items] == [
         (running, "in-progress"),
         (ready, "results"),
         (waiting, "waiting"),
         (gone, "cancelled"),
     ]
-    assert visit_list.counts(items)["results"] == 1 and items[1].orders == items[1].ready == 1
-    assert before == []
+    assert work.counts["results"] == 1 and items[1].orders == items[1].ready == 1
+    assert before.items == () and not any(before.counts.values())
+
+
+async def test_the_work_list_reads_the_newest_that_are_done_and_counts_all(clinic: Clinic) -> None:
+    patient = await clinic.patient()
+    done, key = [await clinic.visit(patient) for _ in range(3)], await clinic.signer("doctor")
+    for encounter_id in done:
+        await run(clinic, lambda tx, own=encounter_id: visits.set_diagnoses(tx, own, "J00"))
+        await run(clinic, lambda tx, own=encounter_id: visits.finish(tx, own, key, result="2", outcome="1"))
+    room = await clinic.room("exam")
+    async with clinic.store.begin(clinic.actor("doctor")) as tx:
+        today = tx.now.astimezone(tx.tenant.time_zone).date()
+        some = await visit_list.of_room(tx, room_id=room.id, on=today, done_most=2)
+        all_of_them = await visit_list.of_room(tx, room_id=room.id, on=today)
+    assert len(some.items) == 2 and {one.state for one in some.items} == {"done"}
+    assert some.counts["done"] == all_of_them.counts["done"] == 3
+    assert {one.encounter_id for one in some.items} < {one.encounter_id for one in all_of_them.items} == set(done)
 
 
 async def test_a_nurse_records_vital_signs_before_the_doctor_starts(clinic: Clinic) -> None:

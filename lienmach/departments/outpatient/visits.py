@@ -45,10 +45,11 @@ async def show(request: Request, actor: Actor) -> Response:
         tx.access.note("search-type", query="/outpatient/visits")
         today = tx.now.astimezone(tx.tenant.time_zone).date()
         on = today - timedelta(days=_days_back(back))
-        items = await visits.work_list(tx, room_id=room.id, on=on)
+        most = _DONE_SHOWN if state != "done" else visit_list.COUNT_MAX
+        work = await visit_list.of_room(tx, room_id=room.id, on=on, done_most=most)
         groups = {one.code: one.name for one in await catalogues.all_of(tx, "priority-group", on=today)}
         kept = await drafts.keys_of(tx, note_drafts.FORM)
-        listed, hidden = _listed(items, state)
+        listed = [one for one in work.items if state in ("", one.state)]
         return rendering.render(
             request,
             "outpatient/visits.html",
@@ -57,11 +58,11 @@ async def show(request: Request, actor: Actor) -> Response:
             on=on,
             is_today=on == today,
             days_back=_days_back(back),
-            counts=visit_list.counts(items),
-            total=len(items),
+            counts=work.counts,
+            total=sum(work.counts.values()),
             state=state if state in TITLES else "",
             lines=[_line(tx, request, one, kept) for one in listed],
-            hidden=hidden,
+            hidden=0 if state else sum(work.counts.values()) - len(listed),
             titles=TITLES,
             tags=_TAGS,
             groups=groups,
@@ -160,15 +161,6 @@ async def _rooms(tx: Transaction, request: Request) -> Response:
     found = await facility.rooms(tx, "exam", organization_id=home.organization_id)
     now: Room | None = await facility.workplace(tx)
     return rendering.render(request, "outpatient/visit_rooms.html", rooms=found, now=now, home=home)
-
-
-def _listed(items: list[visit_list.WorkItem], state: str) -> tuple[list[visit_list.WorkItem], int]:
-    """The visits to show, and how many that are done are left out."""
-    if state:
-        return [one for one in items if one.state == state], 0
-    done = [one for one in items if one.state == "done"]
-    left_out = {one.encounter_id for one in done[:-_DONE_SHOWN]}
-    return [one for one in items if one.encounter_id not in left_out], len(left_out)
 
 
 def _line(tx: Transaction, request: Request, item: visit_list.WorkItem, kept: dict[str, Any]) -> dict[str, Any]:
