@@ -92,13 +92,17 @@ def end(place: Place, seconds: float) -> None:
     """Stop whatever runs on this data folder: fast, then immediate, then by force. Safe to call twice.
 
     Killing is harmless to the data (the log is replayed at the next start); orphans of a dead
-    postmaster must be gone before a new one may start.
+    postmaster must be gone before a new one may start. They are never asked to stop in order: to one
+    that works for somebody SIGINT means "cancel the statement", and to the checkpointer "write that the
+    database was shut down", while others may still commit.
     """
     for signum, patience in ((signal.SIGINT, seconds), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
         alive = processes.running_in(place.data)
         if not alive:
             return
         head = _number_in(place.data / "postmaster.pid")
+        if head not in alive and signum == signal.SIGINT:
+            continue
         targets = [head] if head in alive and signum != signal.SIGKILL else alive
         if signum != signal.SIGINT:
             log.warning("PostgreSQL still runs; sending %s", signum.name)

@@ -138,9 +138,7 @@ class Committer:
             asyncpg.PostgresConnectionError,
             asyncpg.InterfaceError,
             asyncpg.InternalClientError,
-            asyncpg.AdminShutdownError,
-            asyncpg.CrashShutdownError,
-            asyncpg.CannotConnectNowError,
+            asyncpg.OperatorInterventionError,  # told to end, ended beside a crash, starting up, or cancelled by hand
             asyncpg.TooManyConnectionsError,
             asyncpg.ReadOnlySQLTransactionError,
             OSError,

@@ -20,11 +20,12 @@ ORGANIZATION = {"resourceType": "Organization", "name": "x", "identifier": [{"sy
 
 
 class Hasty:
-    """A client that asks at random. acked: the people whose creation was acknowledged."""
+    """A client that asks at random. acked: the people whose creation was acknowledged. told: what was answered."""
 
     def __init__(self, client: httpx.AsyncClient, lots: random.Random) -> None:
         self.client, self.lots = client, lots
         self.acked: list[dict[str, Any]] = []
+        self.told: list[tuple[str, int, str]] = []
 
     async def ask(self, number: int) -> None:
         kind = self.lots.choice(("create", "search", "transaction", "once", "read", "put"))
@@ -32,18 +33,19 @@ class Hasty:
             answer = await self.client.post("/Patient", json={"resourceType": "Patient", "name": [{"text": "x"}]})
             self.acked.append(answer.json())
         elif kind == "search":
-            await self.client.get("/Patient?name=x&_include=*&_total=accurate")
+            answer = await self.client.get("/Patient?name=x&_include=*&_total=accurate")
         elif kind == "transaction":
-            await self.client.post("", json=_two_alike(f"t{number}"))
+            answer = await self.client.post("", json=_two_alike(f"t{number}"))
         elif kind == "once":
-            await self.client.post(
+            answer = await self.client.post(
                 "/Organization", json=ORGANIZATION, headers={"if-none-exist": "identifier=http://x|1"}
             )
         elif kind == "read" and self.acked:
-            await self.client.get(f"/Patient/{self.lots.choice(self.acked)['id']}")
+            answer = await self.client.get(f"/Patient/{self.lots.choice(self.acked)['id']}")
         else:
             person = {"resourceType": "Patient", "id": "p", "name": [{"text": str(number)}]}
-            await self.client.put("/Patient/p", json=person)
+            answer = await self.client.put("/Patient/p", json=person)
+        self.told.append((kind, answer.status_code, answer.text[:200]))
 
     async def ask_and_give_up(self, start: int) -> None:
         """Forty requests at a time, most of them given up while they run."""
@@ -78,6 +80,9 @@ async def test_cancelled_requests_leave_no_connection_no_snapshot_and_no_half_wr
         hasty = Hasty(client, random.Random(SEED))
         for start in range(0, 400, 40):
             await hasty.ask_and_give_up(start)
+        assert {kind for kind, _, _ in hasty.told} == {"create", "search", "transaction", "once", "read", "put"}
+        spoiled = [one for one in hasty.told if one[1] not in (200, 201)]
+        assert not spoiled, f"seed {SEED}: who did not give up was hit by who did: {spoiled[:3]}"
         async with asyncio.timeout(20):  # whoever waits in vain for a leaked turn or connection fails here
             for one in hasty.acked:
                 assert (await client.get(f"/Patient/{one['id']}")).json() == one, f"seed {SEED}"
