@@ -103,7 +103,12 @@ def person(number: int) -> Resource:
     identifiers = [{"use": "official", "system": SID + "cccd", "value": citizen_number(number)}]
     if has_card(number):
         identifiers.append({"system": SID + "bhyt", "value": card_number(number)})
-    return made | {"id": person_id(number), "identifier": identifiers}
+    codes = [
+        {"url": EXTENSION + "place-code", "valueCoding": {"system": SID + name, "code": code}}
+        for name, code in (("commune", "00004"), ("province", "01"))
+    ]  # a desk asks an insured person for the commune
+    home = [{**made["address"][0], "extension": codes}]
+    return made | {"id": person_id(number), "identifier": identifiers, "address": home}
 
 
 def has_card(number: int) -> bool:

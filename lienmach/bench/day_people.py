@@ -184,6 +184,9 @@ async def _sign(one: Person, visit: str) -> None:
     await one.get("findings", f"{visit}/findings", fragment=True)
     given = {"result": "2", "outcome": "1", "pin": PIN}
     fields = {**dict(form_of(shown.text, path)), **given}
+    wait = re.search(r'data-wait-seconds="(\d+)"', shown.text)  # an insured visit is not signed in its first minute
+    if wait:
+        await asyncio.sleep(int(wait[1]))
     page = await one.post("signed", path, fields)
     if "/addenda" not in page.path:
         one.book.errors.append(("signed", f"not signed: {page.sentence()}"))

@@ -77,6 +77,8 @@ _BY_LIST = {
     "ma-khoa": {"code": "ma khoa", "name": "ten khoa"},
     "dan-toc": {"code": "ma dan toc", "name": "ten dan toc"},
     "nghe-nghiep": {"code": "ma nghe nghiep|ma nghe", "name": "ten nghe nghiep"},
+    "quoc-tich": {"code": "ma quoc tich", "name": "ten quoc tich|quoc tich"},
+    "ma-tai-nan": {"code": "ma tai nan", "name": "ten tai nan"},
 }
 _SPLIT = re.compile(r"[^a-z0-9]+")
 _TRUE, _FALSE = ("1", "x", "co", "yes", "true", "dung"), ("0", "khong", "no", "false", "sai")
@@ -130,6 +132,8 @@ _MORE = {
     "ma-khoa": "confidence",
     "dan-toc": "confidence",
     "nghe-nghiep": "confidence",
+    "quoc-tich": "confidence",
+    "ma-tai-nan": "confidence",
     "ma-loai-rv": "confidence",
     "ket-qua-dtri": "confidence fhir_discharge",
     "card-object": "confidence level",

@@ -20,9 +20,9 @@ from decimal import Decimal
 from typing import Any
 
 from lienmach.base import clock, errors
-from lienmach.base.jobs import JobRow
 from lienmach.care import charge_lines, insurance, resources, systems, visit_cards, visit_facts
 from lienmach.care.charge_lines import ChargeLine
+from lienmach.care.claims import looks
 from lienmach.care.resources import Resource
 from lienmach.care.visit_cards import Basis
 from lienmach.record.change import Stored
@@ -34,7 +34,6 @@ LISTS = {"service": systems.SERVICE, "drug": systems.DRUG}
 DONE_AT = systems.EXTENSION + "charge-done-at"  # valueDateTime: when it was done or given out (NGAY_TH_YL)
 REASON = systems.EXTENSION + "charge-cancel-reason"  # valueString
 COUNTED = ("planned", "billable", "billed")
-CONSIDER = "claims.consider"  # the job that looks again at statement and claim of a visit
 _LINES_MAX = 1000
 _REFERENCE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64}")
 
@@ -162,8 +161,8 @@ async def cancel(tx: Transaction, cause: str, reason: str) -> Stored | None:
 
 def consider_claim(tx: Transaction, encounter_id: str) -> None:
     """Let statement and claim of a visit be looked at again when tx has committed; said twice it is once."""
-    if encounter_id and not any(one.kind == CONSIDER and one.payload["encounter"] == encounter_id for one in tx.jobs):
-        tx.jobs.append(JobRow(CONSIDER, {"encounter": encounter_id}))
+    if encounter_id:
+        looks.queue(tx, encounter_id)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ ADDRESSES = {
     "insurance": "insurance_url",
     "checkin": "insurance_url",
     "claim": "insurance_url",
+    "catalogue": "insurance_url",
+    "claim-reply": "insurance_url",
     "einvoice": "einvoice_url",
     "prescription": "prescription_url",
     "prescription-sale": "prescription_url",

@@ -20,8 +20,19 @@ from lienmach.base import errors, jobs
 from lienmach.base.actor import Actor
 from lienmach.base.jobs import Job, JobRow, Taken
 from lienmach.care import insurance_answers, outbox, outbox_order
-from lienmach.care.claims import answers
-from lienmach.care.gateways import calls, checkin, claim, einvoice, insurance, prescription, prescription_sale, sms
+from lienmach.care.claims import answers, hand_ins
+from lienmach.care.gateways import (
+    accepted_list,
+    calls,
+    checkin,
+    claim,
+    claim_reply,
+    einvoice,
+    insurance,
+    prescription,
+    prescription_sale,
+    sms,
+)
 from lienmach.care.gateways.calls import Line
 from lienmach.care.outbox import SEND, Answer, Claim, Message
 from lienmach.record.transaction import Store, Transaction
@@ -45,6 +56,8 @@ GATEWAYS: dict[str, Any] = {
     "insurance": insurance,
     "checkin": checkin,
     "claim": claim,
+    "catalogue": accepted_list,
+    "claim-reply": claim_reply,
     "einvoice": einvoice,
     "prescription": prescription,
     "prescription-sale": prescription_sale,
@@ -78,6 +91,7 @@ async def send(store: Store, job: Taken) -> None:
         if answer.outcome == "done":
             await insurance_answers.receive(tx, message, answer)
             await answers.receive(tx, message, answer)
+            await hand_ins.receive(tx, message, answer)
         tx.also(functools.partial(_record, tx, message, answer, asked_at))
 
     async def put_aside(tx: Transaction) -> None:

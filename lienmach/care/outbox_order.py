@@ -29,18 +29,21 @@ async def may_go(connection: asyncpg.Connection, tx: Transaction, row: Any) -> b
     if row["channel"] not in ORDERED:
         return True
     tenant, own, now = tx.tenant.number, row["message_id"], tx.now
+    number, encounter_id = _number(row["key"]), row["subject"].partition("/")[2]
+    if await connection.fetchval(
+        """select true from claim_version where tenant = $1 and encounter_id = $2 and version = $3
+           and state = 'dropped'""",
+        tenant, encounter_id, number,
+    ):  # fmt: skip
+        await _stop(connection, tx, own)  # a recall that was given up
+        return False
     others = await connection.fetch(
         """select key, state, next_at from outbox_message where tenant = $1 and channel = $2 and subject = $3
            and message_id <> $4""",
         tenant, row["channel"], row["subject"], own,
     )  # fmt: skip
-    number = _number(row["key"])
     if any(_number(one["key"]) > number and one["state"] == "sent" for one in others):
-        await connection.execute(
-            """update outbox_message set state = 'stopped', problem = $3, next_at = null, done_at = $4
-               where tenant = $1 and message_id = $2""",
-            tenant, own, OVERTAKEN, now,
-        )  # fmt: skip
+        await _stop(connection, tx, own)
         return False
     before = [one for one in others if _number(one["key"]) < number and one["state"] in outbox.OPEN_STATES]
     if not before:
@@ -48,6 +51,14 @@ async def may_go(connection: asyncpg.Connection, tx: Transaction, row: Any) -> b
     at = max([now, *(one["next_at"] for one in before if one["next_at"] is not None)]) + _GAP
     await jobs.queue(connection, tenant, [JobRow(outbox.SEND, {"message": own}, at)])
     return False
+
+
+async def _stop(connection: asyncpg.Connection, tx: Transaction, own: str) -> None:
+    await connection.execute(
+        """update outbox_message set state = 'stopped', problem = $3, next_at = null, done_at = $4
+           where tenant = $1 and message_id = $2""",
+        tx.tenant.number, own, OVERTAKEN, tx.now,
+    )  # fmt: skip
 
 
 def _number(key: str) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from lienmach.base import errors
+from lienmach.base import clock, errors
 from lienmach.care import banner, people_search, person_draft, resources
 from lienmach.care.person_draft import PersonDraft
 from lienmach.record import people, read, search, write
@@ -78,6 +78,12 @@ async def duplicates(tx: Transaction, draft: PersonDraft, limit: int = 10) -> li
     return candidates[:limit]
 
 
+async def holders(tx: Transaction, draft: PersonDraft) -> list[Candidate]:
+    """People who carry one of the numbers of this draft already; shown to nobody yet."""
+    branches = [one for one in _branches_of(draft) if isinstance(one, people.Term) and one.kind == "number"]
+    return [one for one in _compare(await people.find(tx, branches), draft) if one.certain]
+
+
 async def register(tx: Transaction, draft: PersonDraft, *, reason_override: str | None = None) -> Stored:
     """Store a new Patient from a draft.
 
@@ -89,13 +95,14 @@ async def register(tx: Transaction, draft: PersonDraft, *, reason_override: str 
     if remarks:
         raise errors.Invalid(issues=[errors.Issue("error", "required", one.en) for one in remarks])
     if not (reason_override or "").strip():
-        if await _certain(tx, draft):
+        if await holders(tx, draft):
             raise errors.Conflict(
                 "Somebody with this number is registered already; open that record, or say why not.", code="duplicate"
             )
         if person_draft.numbers(draft):
             tx.premises.append(_nobody_yet(draft))
     resource = person_draft.build(draft, similar_reason=reason_override or "")
+    resource = person_draft.stamped(resource, resources.me(tx), clock.to_instant(tx.now))
     return await write.create(tx, json.dumps(resource, ensure_ascii=False).encode(), resource=resource)
 
 
@@ -123,16 +130,11 @@ async def _about(tx: Transaction, kind: str, patient_id: str, params: search.Par
     return [_resource(one) for one in page.matches]
 
 
-async def _certain(tx: Transaction, draft: PersonDraft) -> list[Candidate]:
-    branches = [one for one in _branches_of(draft) if isinstance(one, people.Term) and one.kind == "number"]
-    return [one for one in _compare(await people.find(tx, branches), draft) if one.certain]
-
-
 def _nobody_yet(draft: PersonDraft) -> Any:
     async def still_so(tx: Transaction, connection: asyncpg.Connection) -> bool:
         tx.on(connection)
         try:
-            return not await _certain(tx, draft)
+            return not await holders(tx, draft)
         finally:
             tx.on(None)
 

@@ -19,12 +19,19 @@ EXTENSIONS = "https://lienmach.org/fhir/StructureDefinition/"
 PLACE_CODE = EXTENSIONS + "place-code"
 ETHNIC_GROUP = EXTENSIONS + "ethnic-group"
 OCCUPATION = EXTENSIONS + "patient-occupation"  # valueCodeableConcept of list nghe-nghiep (MA_NGHE_NGHIEP)
+ADDRESS_REASON = EXTENSIONS + "address-missing-reason"  # valueString: why commune and province are not known yet
+CHANGED_BY = EXTENSIONS + "details-changed-by"  # parts `who` (valueReference), `at` (valueInstant), set by each form
+BLOOD_GROUP = EXTENSIONS + "patient-blood-group"  # valueCode of BLOOD_GROUPS (NHOM_MAU): as told, never to transfuse by
+NATIONALITY = "http://hl7.org/fhir/StructureDefinition/patient-nationality"  # part `code`: list quoc-tich, else words
 SIMILAR_REASON = EXTENSIONS + "registered-although-similar"
 COMMUNE_SYSTEM = "https://lienmach.org/sid/commune"
 PROVINCE_SYSTEM = "https://lienmach.org/sid/province"
 OCCUPATION_SYSTEM = "https://lienmach.org/fhir/CodeSystem/nghe-nghiep"
+NATIONALITY_SYSTEM = "https://lienmach.org/fhir/CodeSystem/quoc-tich"
 ETHNIC_SYSTEM = "https://lienmach.org/sid/ethnic-group"
-_CHILD_MONTHS = 72
+VIETNAM = "000"  # MA_QUOCTICH
+BLOOD_GROUPS = tuple(group + sign for group in ("A", "B", "AB", "O") for sign in ("+", "-"))
+COMPANION = "Người đi cùng"  # Patient.contact.relationship
 TEST_DATA = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
     "code": "HTEST",
@@ -37,8 +44,10 @@ class PersonDraft:
     """What the form holds. name: full name. birth: FHIR date, may be a year. sex: male, female, other, unknown.
 
     Numbers as typed. address_line: house, street, hamlet. commune_code, province_code: of today; address_text: an
-    address that could not be resolved, kept as written. former_address: how it was called before July 2025. guardian:
-    who comes along with a child. occupation_code, occupation_name: a row of list nghe-nghiep. demo: synthetic (HTEST).
+    address that could not be resolved, kept as written. former_address: how it was called before July 2025.
+    address_reason: why commune and province are not known yet. guardian, guardian_phone: who comes along with a child
+    or is called. occupation_code, occupation_name: a row of list nghe-nghiep. nationality_code: of list quoc-tich;
+    nationality_text: a country that the list has not. blood_group: of BLOOD_GROUPS. demo: synthetic (HTEST).
     """
 
     name: str = ""
@@ -55,10 +64,15 @@ class PersonDraft:
     province_code: str = ""
     address_text: str = ""
     former_address: str = ""
+    address_reason: str = ""
     ethnic_code: str = ""
     occupation_code: str = ""
     occupation_name: str = ""
+    nationality_code: str = ""
+    nationality_text: str = ""
+    blood_group: str = ""
     guardian: str = ""
+    guardian_phone: str = ""
     demo: bool = False
 
 
@@ -108,12 +122,13 @@ def check(draft: PersonDraft, *, on: date) -> list[Remark]:
     if draft.insurance_number:
         remarks += insurance_card.check(draft.insurance_number, on=on)
         card, months = insurance_card.parse(draft.insurance_number), vitals.age_months(draft.birth, on)
-        if card and card.object_code == "TE" and months is not None and months >= _CHILD_MONTHS:
+        is_child = card is not None and card.object_code == "TE" and months is not None
+        if is_child and insurance_card.is_outgrown(int(draft.birth[:4]), months or 0, on):
             remarks.append(
                 Remark(
                     "card-child-grown",
-                    "Thẻ mã TE chỉ dùng cho trẻ dưới 72 tháng tuổi; hãy hỏi thẻ mới (ADM-02).",
-                    "A card with TE is for children below 72 months; ask for the new card (ADM-02).",
+                    "Thẻ mã TE chỉ dùng cho trẻ dưới 72 tháng tuổi hoặc đến 30/9 năm đó; hãy hỏi thẻ mới (ADM-02).",
+                    "A card with TE ends at 72 months or on 30 September of that year; ask for the new card (ADM-02).",
                 )
             )
     if draft.social_number and not insurance_card.is_social_number(draft.social_number):
@@ -145,6 +160,11 @@ def numbers(draft: PersonDraft) -> list[tuple[str, str]]:
     return [(key, identity.compact(value)) for key, value in filled if identity.compact(value)]
 
 
+def is_placed(draft: PersonDraft) -> bool:
+    """Whether commune and province are known by their codes, as a claim wants them (STR-08)."""
+    return places.commune(draft.commune_code) is not None
+
+
 def build(draft: PersonDraft, *, similar_reason: str = "") -> dict[str, Any]:
     """The FHIR Patient of a draft, without id. similar_reason: why it was registered beside a similar one."""
     full = names.tidy(draft.name)
@@ -161,6 +181,12 @@ def build(draft: PersonDraft, *, similar_reason: str = "") -> dict[str, Any]:
         coding = {"system": OCCUPATION_SYSTEM, "code": draft.occupation_code, "display": draft.occupation_name}
         filled = {name: value for name, value in coding.items() if value}
         extensions.append({"url": OCCUPATION, "valueCodeableConcept": {"coding": [filled]}})
+    if draft.address_reason.strip() and not is_placed(draft):
+        extensions.append({"url": ADDRESS_REASON, "valueString": draft.address_reason.strip()[:500]})
+    if draft.nationality_code or draft.nationality_text.strip():
+        extensions.append(_nationality(draft))
+    if draft.blood_group in BLOOD_GROUPS:
+        extensions.append({"url": BLOOD_GROUP, "valueCode": draft.blood_group})
     if similar_reason.strip():
         extensions.append({"url": SIMILAR_REASON, "valueString": similar_reason.strip()[:500]})
     if extensions:
@@ -177,10 +203,8 @@ def build(draft: PersonDraft, *, similar_reason: str = "") -> dict[str, Any]:
         resource["gender"] = draft.sex
     if draft.birth:
         resource["birthDate"] = draft.birth
-    if draft.guardian.strip():
-        resource["contact"] = [
-            {"relationship": [{"text": "Người đi cùng"}], "name": {"text": names.tidy(draft.guardian)}}
-        ]
+    if draft.guardian.strip() or draft.guardian_phone.strip():
+        resource["contact"] = [_companion(draft)]
     address = build_address(draft)
     if address:
         resource["address"] = [address]
@@ -188,6 +212,30 @@ def build(draft: PersonDraft, *, similar_reason: str = "") -> dict[str, Any]:
             before = {"use": "old", "text": names.tidy(draft.former_address), "period": {"end": "2025-06-30"}}
             resource["address"].append(before)
     return resource
+
+
+def stamped(patient: dict[str, Any], who: dict[str, str], at: str) -> dict[str, Any]:
+    """The Patient with who gives its details now (Reference) and when (FHIR instant), for the list of changes."""
+    stamp = {"url": CHANGED_BY, "extension": [{"url": "who", "valueReference": who}, {"url": "at", "valueInstant": at}]}
+    kept = [one for one in patient.get("extension", ()) if one.get("url") != CHANGED_BY]
+    return {**patient, "extension": [*kept, stamp]}
+
+
+def _nationality(draft: PersonDraft) -> dict[str, Any]:
+    concept: dict[str, Any] = {"text": names.tidy(draft.nationality_text)}
+    if draft.nationality_code:
+        concept = {"coding": [{"system": NATIONALITY_SYSTEM, "code": draft.nationality_code}]}
+    return {"url": NATIONALITY, "extension": [{"url": "code", "valueCodeableConcept": concept}]}
+
+
+def _companion(draft: PersonDraft) -> dict[str, Any]:
+    contact: dict[str, Any] = {"relationship": [{"text": COMPANION}]}
+    if draft.guardian.strip():
+        contact["name"] = {"text": names.tidy(draft.guardian)}
+    if draft.guardian_phone.strip():
+        phone = formats.compact_phone(draft.guardian_phone) or draft.guardian_phone.strip()
+        contact["telecom"] = [{"system": "phone", "value": phone}]
+    return contact
 
 
 def human_name(full: str) -> dict[str, Any]:

@@ -131,6 +131,27 @@ async def end_of(tx: Transaction, encounter: Resource, more_days: Sequence[int] 
     return datetime.combine(last, time(23, 59), tx.tenant.time_zone)
 
 
+async def signs_from(
+    tx: Transaction, encounter: Resource, category: str, more_days: Sequence[int] = ()
+) -> datetime | None:
+    """TIM-01: the first minute at which an insured visit can be signed, while it would end in the minute it began.
+
+    The fund refuses a visit of no minutes for ever, for no time is ever shifted. None: it can be signed now. category:
+    MA_DOITUONG_KCB that is about to be signed; a visit that the patient pays has no such rule. more_days: see end_of.
+    """
+    begun = visit_facts.begun_at(encounter)
+    if begun is None or category in ("", visit_cards.SELF_PAY):
+        return None
+    concept = resources.concept(systems.DOITUONG_KCB, category)
+    chosen = visit_facts.with_extension(encounter, visit_facts.CATEGORY, "valueCodeableConcept", concept)
+    if not await visit_cards.of_visit(tx, chosen):
+        return None
+    begun = begun.replace(second=0, microsecond=0)
+    if await end_of(tx, encounter, more_days) >= begun + timedelta(minutes=1):
+        return None
+    return (begun + timedelta(minutes=1)).astimezone(tx.tenant.time_zone)
+
+
 async def category_of(tx: Transaction, encounter: Resource) -> str:
     """The category that fits a visit now (see visit_category.decide)."""
     place = await facility.facility(tx, resources.id_of(encounter.get("serviceProvider"), "Organization"))
@@ -210,7 +231,7 @@ async def _ended(
         "status": "finished",
         "period": {**encounter["period"], "end": clock.to_instant(end_at)},
         "statusHistory": [*history, {"status": "finished", "period": {"start": now}}],
-        "hospitalization": {"dischargeDisposition": disposition},
+        "hospitalization": {**(encounter.get("hospitalization") or {}), "dischargeDisposition": disposition},
     }
 
 

@@ -26,6 +26,7 @@ from lienmach.care import (
     visit_diagnoses,
     visit_end,
     visit_facts,
+    visit_origin,
     visit_premises,
     vitals,
 )
@@ -61,11 +62,13 @@ async def open_visit(
     appointment_id: str = "",
     priority_group: str = "",
     is_emergency: bool = False,
+    origin: visit_origin.Origin = visit_origin.Origin(),
 ) -> Stored:
     """Receive a person: the visit with its MA_LK, the examination order of the room's specialty and its expected charge.
 
     kind: MA_LOAI_KCB. category: MA_DOITUONG_KCB as far as it can be told now; provisional until the visit ends.
-    Raises errors.Unprocessable (unknown kind, reason too long), errors.Conflict (the person has died or was merged).
+    origin: the referral and the accident with which the person comes. Raises errors.Unprocessable (unknown kind, reason
+    too long), visit_origin.OriginFaulty, errors.Conflict (the person has died or was merged).
     """
     day = tx.now.astimezone(tx.tenant.time_zone).date()
     if len(reason) > REASON_CHARACTERS_MAX:
@@ -96,6 +99,7 @@ async def open_visit(
         encounter["reasonCode"] = [{"text": reason.strip()}]
     if patient.get("meta", {}).get("security"):
         encounter["meta"] = {"security": patient["meta"]["security"]}
+    encounter = await visit_origin.put(tx, encounter, origin)
     encounter = await _with_money(tx, encounter, category, coverage_id, priority_group, day)
     stored = await resources.create(tx, encounter)
     await _order_examination(tx, stored, room.specialty)

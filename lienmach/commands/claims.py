@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ from lienmach.standards.bhxh.rules import check as rules
 from lienmach.standards.bhxh.rules.findings import Finding
 
 DAYS_MAX = 366
-_PAGE = 5000
+_PAGE = 500
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _NOT_THE_FUNDS = ("none",)
 
 
@@ -43,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The two verbs with their options."""
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="export|check")
     out = verbs.add_parser("export", help="write one claim file a visit: the bytes that are sent")
-    out.add_argument("--from", dest="begin", required=True, metavar="DATE", help="first day on which a visit ended")
+    out.add_argument(
+        "--from", dest="begin", required=True, metavar="DATE", help="first day on which doctors finished visits"
+    )
     out.add_argument("--to", dest="end", required=True, metavar="DATE", help="last such day")
     out.add_argument("--tenant", default="main", help="slug of the tenant (main)")
     out.add_argument("place", metavar="DIR", help="folder for <MA_LK>.xml")
@@ -77,7 +81,7 @@ async def _export(settings: Settings, tenant: str, begin: date, end: date, place
 
 
 async def export(store: Store, actor: Actor, begin: date, end: date, place: Path) -> Exported:
-    """Write one file a visit that ended on these days: its newest version, or what would be sent now.
+    """Write one file a visit that its doctor finished on these days: its newest version, or what would be sent now.
 
     Raises errors.Unavailable for a folder that cannot be written.
     """
@@ -86,10 +90,10 @@ async def export(store: Store, actor: Actor, begin: date, end: date, place: Path
     except OSError as problem:
         raise errors.Unavailable(f"{place} cannot be made: {problem.strerror}.") from None
     done = Exported(0, [])
-    day = begin
-    while day <= end:
+    last: Claim | None = None
+    while True:
         async with store.begin(actor) as tx:
-            found = await claims.listed(tx, on=day, limit=_PAGE)
+            found = await claims.listed(tx, on=begin, until=end, after=last, limit=_PAGE)
         for one in found:
             if one.state in _NOT_THE_FUNDS:
                 continue
@@ -99,12 +103,15 @@ async def export(store: Store, actor: Actor, begin: date, end: date, place: Path
                 continue
             _write(place / f"{one.ma_lk}.xml", data)
             done.files += 1
-        day += timedelta(days=1)
-    return done
+        if len(found) < _PAGE:
+            return done
+        last = found[-1]
 
 
 async def _bytes(store: Store, actor: Actor, one: Claim) -> tuple[bytes | None, str]:
     """(the signed file, "") or (None, why there is none)."""
+    if not _SAFE_NAME.fullmatch(one.ma_lk):
+        return None, "its key cannot be the name of a file"
     async with store.begin(actor) as tx:
         newest = await claims.newest(tx, one.encounter_id)
         if newest is not None:

@@ -42,12 +42,14 @@ RIGHTS: dict[str, str] = {
     "bills.read": "the bill of a visit",
     "statements.close": "check and close the cost statement of a visit",
     "ledger.read": "the ledger and the shifts",
+    "shifts.close-for": "close the shift of a cashier who left it open",
     "claims.manage": "claims: findings, sending, rejections, reconciliation, the facility's accepted catalogues",
     "claims.read": "claims and their state",
     "cockpit.read": "the day in figures",
     "monitor.read": "prescribing against peers",
     "monitor.decide": "open a case about prescribing and decide its outcome",
     "cases.answer": "cases that ask for one's word",
+    "questions.answer": "what citizens ask about openings of their records",
     "department.read": "totals for the health department, no person",
     "own.sign-in": "a citizen signs in by a code",
     "own.read": "one's own appointments, results, prescriptions, bills, papers, and who opened the record",
@@ -63,6 +65,7 @@ _CLAIMS = frozenset(
 )
 _HEAD = frozenset(
     {"cockpit.read", "monitor.read", "monitor.decide", "cases.answer", "bills.read", "ledger.read", "claims.read"}
+    | {"shifts.close-for"}
 )
 _LAB = frozenset({"results.read", "results.enter", "specimens.collect", "queue.call", "signing.key"})
 
@@ -118,7 +121,7 @@ _TABLE = (
         "dpo",
         "Bảo vệ dữ liệu",
         "Data protection officer",
-        frozenset({"home", "patients.find", "patients.access"}),
+        frozenset({"home", "patients.find", "patients.access", "questions.answer"}),
         "HOPERAT",
     ),
     Role("department", "Sở Y tế", "Health department", frozenset({"home", "department.read"}), "HOPERAT"),

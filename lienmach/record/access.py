@@ -119,7 +119,7 @@ GRANTS: dict[str, Grant] = {
         "HPAYMT TREAT",
     ),
     "insurance": Grant(
-        f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_MONEY} {_TREATMENT} Provenance",
+        f"{_PERSON} {_DESK} {_DIRECTORY} {_CATALOGUE} {_MONEY} {_TREATMENT} Provenance Device",
         f"{_MONEY} Coverage Encounter Task Provenance",
         "HPAYMT TREAT",
     ),

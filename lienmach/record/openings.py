@@ -65,6 +65,11 @@ async def of_person(tx: Transaction, patient_id: str, *, count: int = 100, after
     ]
 
 
+def mark_before(moment: datetime) -> str:
+    """The mark of the page that begins with the newest opening before a moment."""
+    return f"{(moment - _EPOCH) // _MICROSECOND}.0"
+
+
 async def check(tx: Transaction, patient_id: str, event_id: str) -> None:
     """Raise errors.NotFound unless this is the id of an AuditEvent that names the person; Refused as of_person."""
     text = sql.Text(tx.tenant.number)

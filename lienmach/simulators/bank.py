@@ -5,7 +5,8 @@ adapter in front of its own bank. Every call and notice carries `X-Timestamp` (s
 hex HMAC-SHA256 under the common secret: of `timestamp.body` for a notice, of `timestamp.path?query` for the statement.
 
 - `POST /pay {"payload": the text of a QR code, or "bin,account,amount,purpose"}`; `amount` for a code without one,
-  `payer`, `mangle` (true: the purpose arrives as some banks leave it). Answers when the notice was sent.
+  `payer`, `mangle` (true: the purpose arrives as some banks leave it), `odd` (the name of a member that is told and
+  listed in a shape that nobody can read). Answers when the notice was sent.
 - `GET /statement?account=…&after=cursor&limit=…`: `{"items": […], "next": cursor, "more": bool}`, oldest first.
 - `POST /_webhook {"drop": 2}`: the next two notices are lost; `{"double": 1}` sent twice, `{"forge": 1}` signed by
   somebody else, `{"stale": 1}` ten minutes old, `{"late": 3}` every one after three seconds; `{}` ends it.
@@ -92,7 +93,7 @@ class Bank:
             raise ValueError("số tiền phải lớn hơn 0")
         if asked.get("mangle"):
             purpose = f"MBCT.{self.chance.randrange(10**9)}.{purpose.upper().replace(' ', '')}.CT tu NGUOI TRA TIEN"
-        return {
+        line = {
             "transaction": f"FT{datetime.now(UTC):%y%m%d}{self.epoch.upper()}{len(self.lines) + 1:06d}",
             "bin": bin,
             "account": account,
@@ -103,6 +104,10 @@ class Bank:
             "payer": str(asked.get("payer") or "NGUOI TRA TIEN MAU"),
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+        odd = str(asked.get("odd") or "")
+        if odd and odd not in line:
+            raise ValueError(f"dòng sao kê không có {odd}")
+        return {**line, odd: str(line[odd])} if odd == "amount" else {**line, odd: None} if odd else line
 
     async def _tell(self, line: dict[str, Any]) -> Any:
         """Send the notice as the modes want; the status that came back, or a word."""

@@ -1,5 +1,5 @@
 """A stand-in for the insurer's portal: sign-in, card look-up, co-payment of the year, check-in, and claims
-(insurance_claims.py). Everything is invented.
+(insurance_claims.py), catalogues (insurance_lists.py). Everything is invented.
 
 What a card is follows from the last digit of the number asked for, so demo cards work without a list:
 
@@ -29,6 +29,7 @@ from starlette.routing import Route
 
 from lienmach.simulators import faults
 from lienmach.simulators.insurance_claims import Claims
+from lienmach.simulators.insurance_lists import Lists
 
 NAME, PORT = "insurance", 8711
 FIELDS = (
@@ -52,9 +53,13 @@ class Portal:
     looked_up: dict[str, int] = field(default_factory=dict)
     received: int = 0
     claims: Claims = field(default_factory=lambda: Claims(lambda request: False))
+    lists: Lists = field(default_factory=lambda: Lists(lambda request: False))
 
     def __post_init__(self) -> None:
-        self.claims.is_signed_in = lambda request: request.headers.get("accessToken", "") in self.tokens
+        self.claims.is_signed_in = self.lists.is_signed_in = self._is_signed_in
+
+    def _is_signed_in(self, request: Request) -> bool:
+        return request.headers.get("accessToken", "") in self.tokens
 
     async def take_token(self, request: Request) -> Response:
         """POST /api/token/take"""
@@ -116,7 +121,7 @@ class Portal:
     def said(self) -> dict[str, Any]:
         """What a test or a person wants to see."""
         own = {"check_ins": self.check_ins, "received": self.received, "looked_up": self.looked_up}
-        return {**own, **self.claims.said()}
+        return {**own, **self.claims.said(), "catalogues": self.lists.said()}
 
     def routes(self) -> list[Route]:
         """The calls of the portal."""
@@ -126,6 +131,7 @@ class Portal:
             Route("/api/TraCuuCCT/TraCuuTienMCCT", self.copayment, methods=["POST"]),
             Route("/api/qd130/checkInKcbQd3176", self.check_in, methods=["POST"]),
             *self.claims.routes(),
+            *self.lists.routes(),
         ]
 
 
@@ -196,11 +202,13 @@ async def serve(
     reject: float = 0.0,
     structure_seconds: float = 2.0,
     appraise_seconds: float = 5.0,
+    list_seconds: float = 5.0,
 ) -> None:
     """Answer until cancelled. facility: the code at which digits 0 and 1 are registered. reject: rate, 0 to 1, at which
-    the appraisal finds something; the seconds: how long after the receipt structure errors and appraisal are told."""
+    the appraisal finds something; the seconds: how long after the receipt structure errors, appraisal and rows of catalogues are told."""
     claims = Claims(
         lambda request: False, float(structure_seconds), float(appraise_seconds), reject=float(reject), seed=seed
     )
-    portal = Portal(facility, claims=claims)
+    lists = Lists(lambda request: False, float(list_seconds))
+    portal = Portal(facility, claims=claims, lists=lists)
     await faults.listen(faults.build(portal.routes(), faults.Faults(fault, seed), portal.said), host, port)

@@ -1,11 +1,13 @@
-"""The claim part of the insurer's stand-in: receipt, structure errors a moment later, then the appraisal; catalogues.
+"""The claim part of the insurer's stand-in: receipt, structure errors a moment later, then the appraisal.
 
 What the real portal is described to do is done (receipt at once, one record a file, same bytes = same transaction); how
-it is asked for its answers and how catalogues are handed in is not published: these calls are our own reading.
+it is asked for its answers, how words about a fault reach it (insurance_claims_replies.py) and how catalogues are
+handed in is not published: these calls are our own reading.
 
     POST /_plant {"ma_lk": …, "bang": "XML3", "truong": "NGAY_KQ", "stt": 1, "maLoi": "GD01", "noiDung": …, "loai": "2"}
 
-lets the version in hand, or the next one of that visit, come back with this fault; the version after it is accepted.
+lets the version in hand, or the next one of that visit, come back with this fault; the version after it is accepted. A
+member "giaiTrinh" says what becomes of a reply to it: CHAP_NHAN, the rule, or GIU_NGUYEN.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from lxml import etree
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from lienmach.simulators.insurance_claims_replies import Replies
 
 TABLES = {
     "XML1": "TONG_HOP", "XML2": "CHI_TIET_THUOC", "XML3": "CHI_TIET_DVKT", "XML4": "CHI_TIET_CLS",
@@ -67,7 +71,6 @@ class Claims:
     is_signed_in: Callable[[Request], bool]
     structure_seconds: float = 2.0
     appraise_seconds: float = 5.0
-    catalogue_seconds: float = 5.0
     reject: float = 0.0
     seed: int = 1
     now: Callable[[], float] = time.time
@@ -75,10 +78,11 @@ class Claims:
     by_bytes: dict[str, str] = field(default_factory=dict)
     by_visit: dict[str, list[str]] = field(default_factory=dict)
     plants: dict[str, list[Fault]] = field(default_factory=dict)
-    lists: dict[str, dict[str, Any]] = field(default_factory=dict)
+    replies: Replies = field(default_factory=Replies)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
+        self.replies.seconds = self.appraise_seconds
 
     async def take(self, request: Request) -> Response:
         """POST /api/qd130/guiHoSoXmlQD3176"""
@@ -107,7 +111,8 @@ class Claims:
         one = self.received.get(number)
         if one is None:
             return JSONResponse({"maKetQua": "205", "thongDiep": "Không có giao dịch này"})
-        return JSONResponse({"maKetQua": "200", "maGiaoDich": number, "maLK": one.ma_lk, **self._answer(one)})
+        answer = {**self._answer(one), "dsGiaiTrinh": self.replies.told(number, self.now())}
+        return JSONResponse({"maKetQua": "200", "maGiaoDich": number, "maLK": one.ma_lk, **answer})
 
     async def plant(self, request: Request) -> Response:
         """POST /_plant"""
@@ -124,32 +129,14 @@ class Claims:
             self.plants.setdefault(str(said["ma_lk"]), []).append(fault)
         return JSONResponse({"planted": fault})
 
-    async def take_list(self, request: Request) -> Response:
-        """POST /api/danhmuc/{form}: forms 01 to 06."""
-        form = request.path_params["form"]
+    async def take_reply(self, request: Request) -> Response:
+        """POST /api/qd130/giaiTrinhHoSo: words about one fault of one version."""
         if not self.is_signed_in(request):
             return JSONResponse({"maKetQua": "401"})
         said = await _json(request)
-        rows = said.get("dsDong")
-        if form not in ("01", "02", "03", "04", "05", "06") or not isinstance(rows, list) or not rows:
-            return JSONResponse({"maKetQua": "205", "thongDiep": "Sai mẫu danh mục hoặc danh mục trống"})
-        number = secrets.token_hex(8)
-        self.lists[number] = {"form": form, "rows": rows, "at": self.now(), "facility": str(said.get("maCSKCB", ""))}
-        return JSONResponse({"maKetQua": "200", "maGiaoDich": number})
-
-    async def tell_list(self, request: Request) -> Response:
-        """POST /api/danhmuc/ketQua"""
-        if not self.is_signed_in(request):
-            return JSONResponse({"maKetQua": "401"})
-        number = str((await _json(request)).get("maGiaoDich", ""))
-        one = self.lists.get(number)
-        if one is None:
-            return JSONResponse({"maKetQua": "205", "thongDiep": "Không có giao dịch này"})
-        is_done = self.now() - one["at"] >= self.catalogue_seconds
-        return JSONResponse(
-            {"maKetQua": "200", "maGiaoDich": number, "mau": one["form"], "soDong": len(one["rows"]),
-             "trangThai": "CHAP_NHAN" if is_done else "DANG_XU_LY"}
-        )  # fmt: skip
+        one = self.received.get(str(said.get("maGiaoDich", "")))
+        faults = [] if one is None else [*one.faults, *one.planted]
+        return JSONResponse(self.replies.take(said, faults, self.now()))
 
     def copayments(self, card: str) -> list[dict[str, Any]]:
         """DataCCT of a card: the co-payments of the visits that were accepted this year, the newest version of each."""
@@ -176,15 +163,14 @@ class Claims:
             ]
             for key, numbers in self.by_visit.items()
         }
-        return {"claims": visits, "catalogues": {key: one["form"] for key, one in self.lists.items()}}
+        return {"claims": visits, "replies": self.replies.said()}
 
     def routes(self) -> list[Route]:
         """The calls of the portal."""
         return [
             Route("/api/qd130/guiHoSoXmlQD3176", self.take, methods=["POST"]),
             Route("/api/qd130/ketQuaHoSo", self.tell, methods=["POST"]),
-            Route("/api/danhmuc/ketQua", self.tell_list, methods=["POST"]),
-            Route("/api/danhmuc/{form}", self.take_list, methods=["POST"]),
+            Route("/api/qd130/giaiTrinhHoSo", self.take_reply, methods=["POST"]),
             Route("/_plant", self.plant, methods=["POST"]),
         ]
 
@@ -213,13 +199,10 @@ class Claims:
         if age < self.appraise_seconds:
             return {"trangThai": "DANG_XU_LY", "dsLoi": []}
         asked = _amount(one.tables["XML1"][0].get("T_BHTT", "")) or Decimal(0)
-        off = sum((_amount(str(fault.get("soTien", ""))) or Decimal(0) for fault in one.planted), Decimal(0))
-        if one.planted:
-            return {
-                "trangThai": "TU_CHOI",
-                "dsLoi": one.planted,
-                "soTienChapNhan": f"{max(asked - off, Decimal(0)):.2f}",
-            }
+        standing = [fault for fault in one.planted if not self.replies.is_accepted(one.number, fault, self.now())]
+        off = sum((_amount(str(fault.get("soTien", ""))) or Decimal(0) for fault in standing), Decimal(0))
+        if standing:
+            return {"trangThai": "TU_CHOI", "dsLoi": standing, "soTienChapNhan": f"{max(asked - off, Decimal(0)):.2f}"}
         one.is_accepted = True
         return {"trangThai": "CHAP_NHAN", "dsLoi": [], "soTienChapNhan": f"{asked:.2f}"}
 

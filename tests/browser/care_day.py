@@ -129,6 +129,8 @@ def _arrive(page: Page, name: str, birth: str, sex: str) -> tuple[str, str]:
     page.check(f"input[name=sex][value={sex}]")
     page.fill("#birth", birth)
     page.fill("#insurance_number", f"GD479{birth}12")
+    page.select_option("#province_code", "01")
+    page.fill("#commune", "Phường Ba Đình")
     page.get_by_role("button", name="Lưu hồ sơ mới").click()
     page.wait_for_url("**/arrivals/*")
     patient = page.url.partition("?")[0].rpartition("/")[2]

@@ -15,7 +15,7 @@ from lienmach import app as application
 from lienmach.base import clock
 from lienmach.base.actor import Actor
 from lienmach.base.jobs import Taken
-from lienmach.care import coverages, orders, patients, prescriptions, resources, visits
+from lienmach.care import coverages, orders, patients, prescriptions, resources, visit_origin, visits
 from lienmach.care.claims import claims, consideration
 from lienmach.care.claims.claims import Claim, Version
 from lienmach.care.coverages import InsuredCard
@@ -173,6 +173,7 @@ async def signed(
     quantity: int = 10,
     main: str = "J06.9",
     procedures: tuple[str, ...] = (),
+    origin: visit_origin.Origin = visit_origin.Origin(),
 ) -> Signed:
     """A visit through the functions of the screens. card "": the patient's own. quantity: of PARA500, 0: no drug.
 
@@ -183,7 +184,7 @@ async def signed(
     await opening.fill_shelves(store, system)
     patient_id, coverage = await store.run(clinic.actor("reception"), lambda tx: _arrive(tx, card))
     more = {"coverage_id": coverage, "category": category} if card else {}
-    encounter_id = await clinic.visit(patient_id, reason="Ho, sốt", **more)
+    encounter_id = await clinic.visit(patient_id, reason="Ho, sốt", origin=origin, **more)
     doctor, key = clinic.actor("doctor"), await clinic.signer("doctor")
 
     async def examine(tx: Transaction) -> None:

@@ -6,9 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from lienmach.care.claims import building, figures, tables_lines
+from lienmach.care.claims import building, figures
 from lienmach.care.claims.claims import Claim
-from lienmach.care.claims.money_lines import AMOUNTS, MoneyLine
 from lienmach.care.money import accounts, ledger, statements
 from lienmach.care.money.statements import Statement
 from lienmach.standards.bhxh import claim_fields, claim_xml
@@ -73,21 +72,6 @@ def _check_money(tables: Tables, statement: Statement) -> None:
     assert sorted(Decimal(one["THANH_TIEN_BV"]) for one in lines) == sorted(
         one.THANH_TIEN_BV for one in statement.lines
     )
-
-
-@pytest.mark.parametrize("quantities", [("10",), ("3", "7"), ("1", "1", "8")])
-def test_a_cost_in_several_rows_loses_nothing(quantities: tuple[str, ...]) -> None:
-    total, insured = Decimal("5172.53"), Decimal("5000.01")
-    fund = Decimal("4000.01")
-    amounts = {"THANH_TIEN_BV": total, "THANH_TIEN_BH": insured, "T_BHTT": fund, "T_BNCCT": insured - fund,
-               "T_BNTT": total - insured, "T_NGUONKHAC": Decimal(0)}  # fmt: skip
-    at = claim_world.clock.now()
-    line = MoneyLine("c", "MedicationRequest/1", "drug", "X", "X", "4", Decimal(10), at, at, amounts)
-    shares = tables_lines.split(line, [Decimal(one) for one in quantities])
-    for name in AMOUNTS:
-        assert sum((one[name] for one in shares), Decimal(0)) == amounts[name]
-    for one in shares:
-        assert one["THANH_TIEN_BV"] == one["T_BHTT"] + one["T_BNCCT"] + one["T_BNTT"] + one["T_NGUONKHAC"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -14,8 +15,8 @@ import pytest
 
 from lienmach.base import errors
 from lienmach.base.jobs import Taken
-from lienmach.care import outbox
-from lienmach.care.claims import answers, claims, rejections
+from lienmach.care import outbox, resources
+from lienmach.care.claims import answers, claims, rejections, replies
 from lienmach.care.outbox import Answer
 from lienmach.simulators import insurance
 from tests.care import claim_world, outbox_work
@@ -86,7 +87,9 @@ async def test_the_bytes_that_arrive_are_the_bytes_that_are_kept(clinic: Clinic)
     assert message.key == f"{(await one.claim()).ma_lk}/1"
 
 
-async def test_a_rejection_opens_at_its_field_with_a_clock_and_the_next_version_closes_it(clinic: Clinic) -> None:
+async def test_a_rejection_opens_at_its_field_with_a_clock_and_sending_again_unchanged_leaves_it_open(
+    clinic: Clinic,
+) -> None:
     one = await ready(clinic)
     desk = clinic.actor("insurance")
     async with portal(clinic) as at:
@@ -103,16 +106,132 @@ async def test_a_rejection_opens_at_its_field_with_a_clock_and_the_next_version_
         assert rejections.link_of(found).startswith(f"/outpatient/visits/{one.encounter_id}")
         await ask(one)
         assert len(await returned(one)) == 1
-        await clinic.store.run(desk, lambda tx: rejections.answer(tx, found.id, "Đúng như y lệnh đã ký"))
-        assert (await returned(one))[0].state == "answered"
         await clinic.store.run(desk, lambda tx: claims.resend(tx, one.encounter_id, "Đã sửa theo giám định"))
         await one.consider()
-        assert (await returned(one))[0].state == "mended"
+        [found] = await returned(one)
+        assert (found.state, found.is_unmended, found.newest) == ("open", True, 2)
         assert (await send(one)).sent_version == 2
         assert (await ask(one)).state == "accepted"
     assert (await returned(one))[0].state == "closed"
     with pytest.raises(errors.Conflict):
-        await clinic.store.run(desk, lambda tx: rejections.answer(tx, found.id, "Lần nữa"))
+        await clinic.store.run(desk, lambda tx: replies.answer(tx, found.id, "Lần nữa"))
+
+
+async def test_a_rejection_is_mended_by_the_version_that_changes_its_place_and_no_other(clinic: Clinic) -> None:
+    one = await ready(clinic)
+    desk = clinic.actor("insurance")
+    async with portal(clinic) as at:
+        await plant(at, one, loai="1", bang="XML1", truong="HO_TEN", stt=1, maLoi="CT07", noiDung="Sai họ tên")
+        await plant(at, one, loai="1", bang="XML1", truong="MA_BENH_CHINH", stt=1, maLoi="CT07", noiDung="Sai mã bệnh")
+        await send(one)
+        await ask(one)
+
+        async def rename(tx: Any) -> None:
+            patient = await resources.read(tx, "Patient", one.patient_id)
+            await resources.update(tx, {**patient, "name": [{"text": "Trần Văn Sửa"}]})
+
+        await clinic.store.run(SYSTEM, rename)
+        await clinic.store.run(desk, lambda tx: claims.resend(tx, one.encounter_id, "Đã sửa họ tên"))
+        await one.consider()
+        states = {each.field: (each.state, each.mended_in) for each in await returned(one)}
+        assert states == {"HO_TEN": ("mended", 2), "MA_BENH_CHINH": ("open", 0)}
+        # Said again of the next version: one of them is to be worked off, not both.
+        await send(one)
+        await plant(at, one, loai="1", bang="XML1", truong="MA_BENH_CHINH", stt=1, maLoi="CT07", noiDung="Sai mã bệnh")
+        await ask(one)
+    again = [(each.version, each.state) for each in await returned(one) if each.field == "MA_BENH_CHINH"]
+    assert again == [(2, "open"), (1, "closed")]
+
+
+async def said_wrong(at: running.Simulator, one: Signed, **more: Any) -> rejections.Rejection:
+    """The claim sent, and come back with one fault of the appraisal."""
+    fault = {"bang": "XML3", "truong": "NGAY_KQ", "stt": 1, "maLoi": "GD07", "noiDung": "Chưa phù hợp", "soTien": 1000}
+    await plant(at, one, **{**fault, **more})
+    await send(one)
+    assert (await ask(one)).state == "rejected"
+    [found] = await returned(one)
+    return found
+
+
+async def reply(one: Signed, found: rejections.Rejection, text: str) -> str:
+    """The desk answers; the id of the message that carries it."""
+    await one.clinic.store.run(one.clinic.actor("insurance"), lambda tx: replies.answer(tx, found.id, text))
+    return outbox.message_id(replies.CHANNEL, f"{found.id}/{(await returned(one))[0].replies}")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state", "claimed"), [("", "accepted", "accepted"), ("GIU_NGUYEN", "kept", "rejected")]
+)
+async def test_an_answer_is_queued_sent_and_judged_and_each_step_is_told(
+    clinic: Clinic, verdict: str, state: str, claimed: str
+) -> None:
+    one = await ready(clinic)
+    async with portal(clinic) as at:
+        found = await said_wrong(at, one, giaiTrinh=verdict)
+        message = await reply(one, found, "Đúng như y lệnh đã ký")
+        [found] = await returned(one)
+        assert (found.state, found.reply, found.is_due) == ("answered", "Đúng như y lệnh đã ký", True)
+        with pytest.raises(errors.Conflict):
+            await reply(one, found, "Lần nữa")
+        await outbox_work.send(clinic.store, message)
+        [found] = await returned(one)
+        assert found.state == "sent" and found.received_at is not None and not found.is_due
+        assert [each["noiDung"] for each in (await at.state())["replies"]] == ["Đúng như y lệnh đã ký"]
+        claim = await ask(one)
+    [found] = await returned(one)
+    assert (found.state, claim.state) == (state, claimed) and found.verdict
+    assert claim.accepted_vnd == (claim.t_bhtt if claimed == "accepted" else claim.t_bhtt - 1000)
+
+
+@pytest.mark.parametrize("fault", ["down", "wrong", "duplicate"])
+async def test_an_answer_that_the_portal_does_not_take_waits_and_goes_once(clinic: Clinic, fault: str) -> None:
+    one = await ready(clinic)
+    async with portal(clinic) as at:
+        found = await said_wrong(at, one)
+        message = await reply(one, found, "Theo phác đồ")
+        await at.fault(fault)
+        await outbox_work.send(clinic.store, message)
+        [found] = await returned(one)
+        assert found.state == "answered" and found.problem and not found.may_be_answered
+        await at.fault("")
+        await outbox_work.send(clinic.store, message)
+        assert (await returned(one))[0].state == "sent"
+        assert len((await at.state())["replies"]) == 1
+
+
+async def test_an_answer_that_the_portal_refuses_is_open_again_and_another_may_be_written(clinic: Clinic) -> None:
+    one = await ready(clinic)
+    async with portal(clinic) as at:
+        found = await said_wrong(at, one)
+        message = await reply(one, found, "Theo phác đồ")
+        async with portal(clinic):  # another one, which knows nothing of the claim
+            await outbox_work.send(clinic.store, message)
+        outbox_work.connect(clinic.store, insurance_url=at.url)
+        async with clinic.store.begin(SYSTEM) as tx:
+            [found] = await rejections.listed(tx, states=("open",))
+        assert (found.problem, found.reply, found.may_be_answered) == ("refused", "Theo phác đồ", True)
+        second = await reply(one, found, "Theo phác đồ, mục 3")
+        assert second != message
+        await outbox_work.send(clinic.store, second)
+        [found] = await returned(one)
+        assert (found.state, found.reply, found.replies) == ("sent", "Theo phác đồ, mục 3", 2)
+
+
+async def test_words_that_are_answered_twice_at_once_go_once(clinic: Clinic) -> None:
+    one = await ready(clinic)
+    desk = clinic.actor("insurance")
+    async with portal(clinic) as at:
+        found = await said_wrong(at, one)
+
+        async def say(number: int) -> None:
+            await clinic.store.run(desk, lambda tx: replies.answer(tx, found.id, f"Lời {number}"))
+
+        done = await asyncio.gather(say(1), say(2), say(3), return_exceptions=True)
+        assert sorted(type(each).__name__ for each in done) == ["Conflict", "Conflict", "NoneType"]
+        [found] = await returned(one)
+        async with clinic.store.begin(SYSTEM) as tx:
+            [message] = await outbox.of_subject(tx, f"Encounter/{one.encounter_id}", channel=replies.CHANNEL)
+        assert found.reply.encode() in message.body
 
 
 async def test_a_structure_error_has_two_working_days(clinic: Clinic) -> None:

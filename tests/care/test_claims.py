@@ -10,7 +10,7 @@ import pytest
 
 from lienmach.base import errors
 from lienmach.base.jobs import Taken
-from lienmach.care import catalogues, papers, resources, signing, signing_documents, visit_facts
+from lienmach.care import catalogues, papers, resources, signing, signing_documents
 from lienmach.care.catalogues import Row
 from lienmach.care.claims import accepted, building, claims, consideration, differences, payments_of_fund
 from lienmach.care.claims.payments_of_fund import FundLine
@@ -116,19 +116,51 @@ async def test_drugs_that_nobody_fetched_make_the_statement_stale_and_the_claim_
     assert not (await one.account()).is_stale
 
 
-async def test_the_drug_that_was_handed_over_stands_in_the_claim_not_the_one_written(clinic: Clinic) -> None:
+async def test_bill_and_claim_carry_the_drug_that_was_handed_over_at_its_own_price(clinic: Clinic) -> None:
     one = await claim_world.signed(clinic)
-    other = await _twin(clinic, "PARA500")
-    await one.close()
+    other = await _twin(clinic, "PARA500", Decimal("777.5"))
+    before = await one.close()
+    [written] = [line for line in before.lines if line.list_name == "drug"]
+    assert (written.code, written.DON_GIA_BV == Decimal("777.5")) == ("PARA500", False)
     await one.give(10, other)
     claim = await one.consider()
+    assert (claim.state, claim.why, claim.version) == ("waiting", claims.STALE, 0), "the bill names another drug"
+    statement = await one.close("Thay thuốc cùng hoạt chất")
+    [line] = [line for line in statement.lines if line.list_name == "drug"]
+    assert (line.code, line.quantity, line.DON_GIA_BV) == (other, 10, Decimal("777.5"))
+    assert ("Paracetamol khác (mẫu)", line.nhom) == (line.name, "6") and not line.is_expected
+    claim = await one.consider()
     assert claim.version == 1, await one.findings()
-    [row] = (await one.tables())["XML2"]
-    assert (row["TEN_THUOC"], row["SO_DANG_KY"]) == ("Paracetamol khác (mẫu)", "MAU-KHAC-26")
+    tables = await one.tables()
+    [row] = tables["XML2"]
+    assert (row["TEN_THUOC"], row["SO_DANG_KY"], row["MA_NHOM"]) == ("Paracetamol khác (mẫu)", "MAU-KHAC-26", "6")
+    assert (row["DON_GIA"], row["THANH_TIEN_BV"], row["SO_LUONG"]) == ("777.500", "7775.00", "10")
+    assert Decimal(tables["XML1"][0]["T_THUOC"]) == statement.totals["T_THUOC"] == Decimal(7775)
 
 
-async def _twin(clinic: Clinic, code: str) -> str:
-    """Another drug with the same content, accepted and on the shelf."""
+async def test_a_line_given_as_two_drugs_is_two_lines_of_bill_and_claim(clinic: Clinic) -> None:
+    one = await claim_world.signed(clinic)
+    other = await _twin(clinic, "PARA500", Decimal("777.5"))
+    await one.close()
+    await one.give(6, other)
+    await one.consider()
+    statement = await one.close("Thay một phần thuốc")
+    drugs = {line.code: line for line in statement.lines if line.list_name == "drug"}
+    assert {code: line.quantity for code, line in drugs.items()} == {"PARA500": 4, other: 6}
+    assert drugs["PARA500"].is_expected and not drugs[other].is_expected
+    if due := (await one.account()).due:
+        await one.pay(due)
+    await one.give(4)
+    claim = await one.consider()
+    assert claim.version == 1, await one.findings()
+    rows = {row["TEN_THUOC"]: row for row in (await one.tables())["XML2"]}
+    assert len(rows) == 2 and rows["Paracetamol khác (mẫu)"]["SO_LUONG"] == "6"
+    assert sum(Decimal(row["THANH_TIEN_BV"]) for row in rows.values()) == statement.totals["T_THUOC"]
+    assert {line.quantity for line in statement.lines if line.list_name == "drug"} == {4, 6}
+
+
+async def _twin(clinic: Clinic, code: str, each: Decimal) -> str:
+    """Another drug with the same content, accepted and on the shelf, in another group and at another price."""
 
     async def work(tx: object) -> None:
         today = catalogues.today(tx)  # type: ignore[arg-type]
@@ -136,11 +168,12 @@ async def _twin(clinic: Clinic, code: str) -> str:
         price = await catalogues.get(tx, "price", f"drug:{code}", on=today)  # type: ignore[arg-type]
         own = await catalogues.get(tx, accepted.DRUGS, code, on=today)  # type: ignore[arg-type]
         assert row and price and own
-        said = {"TEN_THUOC": "Paracetamol khác (mẫu)", "SO_DANG_KY": "MAU-KHAC-26"}
-        data = {**row.data, "registration": "MAU-KHAC-26"}
+        said = {"TEN_THUOC": "Paracetamol khác (mẫu)", "SO_DANG_KY": "MAU-KHAC-26", "DON_GIA": f"{each}"}
+        data = {**row.data, "registration": "MAU-KHAC-26", "nhom": "6"}
+        costs = {**price.data, "don_gia_bv": each, "don_gia_bh": each}
         catalogues.put(tx, [  # type: ignore[arg-type]
             Row("drug", "PARA-KHAC", "Paracetamol khác (mẫu)", row.valid_from, None, "demo", data),
-            Row("price", "drug:PARA-KHAC", "x", price.valid_from, None, "demo", price.data),
+            Row("price", "drug:PARA-KHAC", "x", price.valid_from, None, "demo", costs),
             Row(accepted.DRUGS, "PARA-KHAC", "x", own.valid_from, None, "demo", {**own.data, **said}),
         ])  # fmt: skip
 
@@ -180,7 +213,7 @@ async def test_a_paper_issued_after_the_sending_goes_as_the_next_version(clinic:
     stored = await clinic.store.run(clinic.actor("doctor"), lambda tx: papers.issue(tx, one.encounter_id, slip, key))
     payload = {"type": "DocumentReference", "id": stored.id, "version_id": "1", "op": "C"}
     await consideration.consider_change(clinic.store, Taken(1, 1, consideration.CHANGED, payload, 1, 10))
-    assert (await one.claim()).version == 2, await one.findings()
+    assert (await one.consider()).version == 2, await one.findings()
     tables = await one.tables()
     assert tables["XML14"][0]["NGAY_HEN_KL"] == tables["XML1"][0]["NGAY_TAI_KHAM"] == f"{slip.return_on:%Y%m%d}"
     assert (await one.versions())[-1].reason == differences.MENDED
@@ -271,17 +304,3 @@ async def test_a_service_that_is_not_accepted_yet_is_told_at_once(clinic: Clinic
         assert list(told) == ["PARA500"] and "03/DM" in told["PARA500"]
         assert await accepted.warn(tx, "drug", ["PARA500"], accepted_from + claim_world.timedelta(days=1)) == {}
         assert json.dumps(await accepted.warn(tx, "service", [], today)) == "{}"
-
-
-async def test_a_visit_that_turns_out_not_insured_is_recalled(clinic: Clinic) -> None:
-    one = await sent(clinic)
-
-    async def change(tx: object) -> None:
-        encounter = await resources.read(tx, "Encounter", one.encounter_id)  # type: ignore[arg-type]
-        own = resources.concept("https://lienmach.org/fhir/CodeSystem/ma-doituong-kcb", "9")
-        changed = visit_facts.with_extension(encounter, visit_facts.CATEGORY, "valueCodeableConcept", own)
-        await resources.update(tx, changed)  # type: ignore[arg-type]
-
-    await clinic.store.run(SYSTEM, change)
-    await one.consider()
-    assert (await one.tables())["XML1"][0]["MA_DOITUONG_KCB"] == "8"

@@ -197,6 +197,32 @@ async def test_the_end_of_a_day_twice_is_one_summary(clinic: Clinic) -> None:
     assert await standing(clinic) == []
 
 
+async def test_a_visit_is_looked_at_again_only_when_its_money_moves(clinic: Clinic) -> None:
+    visits = [await paid(clinic, 100_000) for _ in range(3)]
+    unpaid = await bank_world.bill(clinic, 50_000)
+    assert await looked_at(clinic) == {*visits, unpaid}
+    await close_day(clinic)
+    assert await looked_at(clinic) == set(), "all of them are right"
+    await refund(clinic, visits[0], 30_000)
+    await run(clinic, payments.take, unpaid, 20_000, method="transfer", request_key="a part")
+    assert await looked_at(clinic) == {visits[0], unpaid}
+    async with clinic.store.begin(clinic.actor("cashier")) as tx:
+        missing = {one.encounter_id: one.paid - one.invoiced for one in await einvoices.standing(tx)}
+    assert missing == {visits[0]: -30_000, unpaid: 20_000}
+    await close_day(clinic)
+    assert await looked_at(clinic) == set()
+    async with clinic.store.begin(clinic.actor("cashier")) as tx:
+        said = [sum((await einvoices.parts_of(tx, visit)).values()) for visit in (*visits, unpaid)]
+    assert said == [70_000, 100_000, 100_000, 20_000]
+
+
+async def looked_at(clinic: Clinic) -> set[str]:
+    """Visits that the end of the day compares."""
+    async with clinic.store.begin(clinic.actor("cashier")) as tx:
+        rows = await tx.fetch("select encounter_id from visit_account where tenant = $1 and is_invoice_due", 1)
+    return {row["encounter_id"] for row in rows}
+
+
 async def test_a_part_payment_is_invoiced_as_far_as_it_was_paid(clinic: Clinic) -> None:
     visit = await bank_world.bill(clinic, 100_000)
     await run(clinic, payments.take, visit, 30_000, method="transfer", request_key="a")

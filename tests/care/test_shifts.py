@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from lienmach.base import errors
-from lienmach.care.money import ledger, payments, shifts
+from lienmach.care.money import ledger, payments, receipts, shifts
 from lienmach.care.money.shifts import Shift
 from tests.care import money_visits
 from tests.care.money_visits import MoneyVisits
@@ -122,3 +123,65 @@ async def test_no_cash_moves_in_a_closed_shift(money: MoneyVisits) -> None:
     for move in (money.deposit(visit, 1, "d2", shift_id=shift), money.refund(visit, 1, "r1", shift_id=shift)):
         with pytest.raises(errors.Conflict, match="đã chốt"):
             await move
+
+
+async def close_for(money: MoneyVisits, shift_id: str, counted: int, reason: str, role: str = "director") -> Shift:
+    found: Shift = await money.run(role, lambda tx: shifts.close_for(tx, shift_id, counted, reason))
+    return found
+
+
+async def test_a_shift_that_was_left_open_is_closed_by_another_and_the_entry_names_both(money: MoneyVisits) -> None:
+    shift = await money.shift(200_000)
+    await taken(money, 70_000, "d1")
+    closed = await close_for(money, shift, 269_000, " đã về,  không chốt ")
+    owner, other = money.clinic.actor("cashier"), money.clinic.actor("director")
+    assert (closed.login, closed.closed_by) == (owner.user, other.user) and closed.is_closed_for
+    assert (closed.expected, closed.counted, closed.difference) == (270_000, 269_000, -1_000)
+    assert closed.reason == "đã về, không chốt"
+    async with money.clinic.store.begin(other) as tx:
+        [entry] = [one for one in await ledger.entries(tx) if one.kind == "shift-close"]
+        assert await shifts.read(tx, shift) == closed and await shifts.open_now(tx) == []
+    assert entry.by == other.user and owner.user in entry.note and other.user in entry.note
+    assert entry.note.endswith("đã về, không chốt")
+    found = await trial(money)
+    assert found["1111"] == 0 and found["7112"] == 1_000 and sum(found.values()) == 0
+
+
+async def test_closing_for_another_asks_for_a_reason_even_where_the_count_agrees(money: MoneyVisits) -> None:
+    shift = await money.shift(1_000)
+    with pytest.raises(errors.Unprocessable, match="lý do chốt thay"):
+        await close_for(money, shift, 1_000, " a ")
+    assert await expected(money, shift) == 1_000
+    assert (await close_for(money, shift, 1_000, "nghỉ")).difference == 0
+
+
+async def test_nobody_closes_the_own_shift_as_anothers_and_a_closed_one_stays_as_it_is(money: MoneyVisits) -> None:
+    shift = await money.shift(1_000)
+    with pytest.raises(errors.Conflict, match="của chính bạn"):
+        await close_for(money, shift, 1_000, "lý do", role="cashier")
+    closed = await close(money, shift, 1_000)
+    assert closed.closed_by == closed.login and not closed.is_closed_for
+    with pytest.raises(errors.Conflict, match="đã chốt"):
+        await close_for(money, shift, 0, "lý do")
+
+
+async def test_a_shift_counts_as_forgotten_after_a_day_and_not_before(money: MoneyVisits) -> None:
+    shift_id = await money.shift(0)
+    async with money.clinic.store.begin(money.clinic.actor("cashier")) as tx:
+        [shift] = await shifts.open_now(tx)
+    assert shift.shift_id == shift_id
+    assert not shift.is_forgotten(shift.opened_at + timedelta(days=1))
+    assert shift.is_forgotten(shift.opened_at + timedelta(days=1, seconds=1))
+    await close(money, shift_id, 0)
+    async with money.clinic.store.begin(money.clinic.actor("cashier")) as tx:
+        assert not (await shifts.read(tx, shift_id)).is_forgotten(shift.opened_at + timedelta(days=2))
+
+
+async def test_the_sums_of_a_shift_count_receipts_that_no_page_shows(money: MoneyVisits) -> None:
+    shift = await money.shift(0)
+    for index in range(3):
+        await taken(money, 10_000, f"d{index}")
+    async with money.clinic.store.begin(money.clinic.actor("cashier")) as tx:
+        assert len(await receipts.listed(tx, shift_id=shift, limit=2)) == 2
+        assert await receipts.sums_of_shift(tx, shift) == (3, {"payment": 0, "deposit": 30_000, "refund": 0})
+        assert await receipts.sums_of_shift(tx, "another") == (0, {"payment": 0, "deposit": 0, "refund": 0})

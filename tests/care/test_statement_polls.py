@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import json
 from collections.abc import AsyncIterator
@@ -12,13 +13,14 @@ from typing import Any
 import httpx
 import pytest
 
-from lienmach.base import clock
+from lienmach.base import clock, errors
 from lienmach.base.jobs import Taken
 from lienmach.base.settings import Settings
 from lienmach.care.gateways import bank as bank_gateway
 from lienmach.care.gateways.calls import Line
-from lienmach.care.money import poll_turns, statement_polls
+from lienmach.care.money import payment_requests, poll_turns, statement_polls, unread_lines
 from lienmach.care.money.poll_turns import PollState
+from lienmach.care.money.unread_lines import UnreadLine
 from lienmach.record.transaction import Transaction
 from lienmach.simulators import bank
 from tests.care import bank_world, outbox_work
@@ -112,6 +114,54 @@ async def test_money_into_an_account_of_others_is_not_read(clinic: Clinic, far_b
     assert await bank_world.tray(clinic) == []
 
 
+async def test_an_unreadable_line_waits_for_a_person_and_the_money_behind_it_is_booked(
+    clinic: Clinic, far_bank: Simulator
+) -> None:
+    visit = await bank_world.bill(clinic, 150_000)
+    await pay(far_bank, f"{bank_world.BIN},{bank_world.ACCOUNT},7000,vien phi", odd="amount")
+    await pay(far_bank, f"970000,{bank_world.ACCOUNT},8000,vien phi")
+    await pay(far_bank, (await bank_world.ask(clinic, visit)).payload, mangle=True)
+    for _ in range(2):
+        await read_now(clinic)
+        assert (await bank_world.account(clinic, visit)).due == 0
+        strange, odd = sorted(await unread(clinic), key=lambda one: "amount" in one.problem)
+        assert '"7000"' in odd.text and "amount" in odd.problem
+        assert "970000" in strange.text and "không phải là tài khoản nhận tiền" in strange.problem
+        assert (await state(clinic)).problem == "" and await bank_world.tray(clinic) == []
+        async with clinic.pool.acquire() as connection, connection.transaction():
+            await connection.execute("set local lienmach.tenant = '1'")
+            await connection.execute("update bank_cursor set cursor = 'from the beginning'")
+    assert (await bank_world.books(clinic))["1121"] == 150_000
+
+
+async def test_what_became_of_an_unreadable_line_is_said_once_and_in_words(clinic: Clinic, far_bank: Simulator) -> None:
+    await expect(clinic)
+    await pay(far_bank, f"{bank_world.BIN},{bank_world.ACCOUNT},7000,vien phi", odd="amount")
+    await read_now(clinic)
+    [one] = await unread(clinic)
+    for own, note, refused in (
+        (one.line_id, " a ", errors.Invalid), ("u-0", "đã xem", errors.NotFound), (one.line_id, "đã nhận tay", None),
+        (one.line_id, "lần nữa", errors.Conflict),
+    ):  # fmt: skip
+        settled = clinic.store.run(clinic.actor("cashier"), functools.partial(settle, own, note))
+        if refused is None:
+            await settled
+        else:
+            with pytest.raises(refused):
+                await settled
+    assert await unread(clinic) == []
+
+
+async def settle(line_id: str, note: str, tx: Transaction) -> None:
+    await unread_lines.settle(tx, line_id, note)
+
+
+async def unread(clinic: Clinic) -> list[UnreadLine]:
+    """Lines that wait for a person."""
+    async with clinic.store.begin(clinic.actor("cashier")) as tx:
+        return await unread_lines.waiting(tx)
+
+
 async def test_a_bank_that_forgot_where_we_were_causes_nothing_twice(clinic: Clinic, far_bank: Simulator) -> None:
     await expect(clinic)
     await pay(far_bank, f"{bank_world.BIN},{bank_world.ACCOUNT},5000,vien phi")
@@ -158,18 +208,28 @@ def test_debits_are_passed_over_and_credits_are_read() -> None:
 
 
 @pytest.mark.parametrize(
+    "bad", [line(amount="5"), line(account="0000000001"), line(direction="both"), {"amount": 5}, 3, None, ["x"]]
+)
+def test_a_line_that_cannot_be_read_is_handed_over_and_those_around_it_are_taken(bad: Any) -> None:
+    said = {"items": [line(), bad, line(transaction="FT2")], "next": "3", "more": True}
+    page = bank_gateway._page(said, bank_world.ACCOUNT)
+    assert [one.transaction for one in page.notices] == ["FT1", "FT2"]
+    [unread] = page.unread
+    assert json.loads(unread.text) == bad and unread.problem and (page.cursor, page.has_more) == ("3", True)
+
+
+@pytest.mark.parametrize(
     "said",
     [
-        {"items": [line(amount="5")], "next": "2", "more": False},
-        {"items": [line(account="0000000001")], "next": "2", "more": False},
         {"items": [line()], "next": 2, "more": False},
         {"items": [line()], "next": "2", "more": "no"},
         {"items": [line()], "more": False},
-        {"items": [3], "next": "2", "more": False},
         {"items": None, "next": "2", "more": False},
+        {"items": {"a": 1}, "next": "2", "more": False},
+        [],
     ],
 )
-async def test_a_page_with_something_that_cannot_be_read_is_no_page(said: dict[str, Any]) -> None:
+async def test_an_answer_without_lines_or_without_its_next_place_is_no_page(said: dict[str, Any]) -> None:
     async def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=said)
 
@@ -208,6 +268,50 @@ async def test_gaps_double_up_to_an_hour_and_end_after_three_days(clinic: Clinic
     assert [round(one) for one in ages[:9]] == [2, 5, 10, 20, 40, 80, 160, 320, 640]
     gaps = [later - earlier for earlier, later in itertools.pairwise(ages)]
     assert max(gaps) == 3600 and ages[-1] >= 3 * 86_400 > ages[-2]
+
+
+@pytest.fixture
+async def trusting_bank(clinic: Clinic) -> AsyncIterator[Simulator]:
+    """A bank that looks at no signature, for its clock is not the test's."""
+    async with running.here(bank, secret="") as one:
+        outbox_work.connect(clinic.store, bank_url=one.url, bank_secret="")
+        yield one
+
+
+async def test_while_a_request_can_be_paid_the_bank_is_asked_every_hour_and_a_loss_on_day_20_heals(
+    clinic: Clinic, trusting_bank: Simulator
+) -> None:
+    visit = await bank_world.bill(clinic, 150_000)
+    start = now = clinic.store.now()
+    clinic.store.now = lambda: now
+    request = await bank_world.ask(clinic, visit)
+    for days in (4, 20):
+        now = start + timedelta(days=days)
+        await read_now(clinic)
+        assert (await queued(clinic))[-1][1] == 3600
+    await pay(trusting_bank, request.payload, mangle=True)
+    now += timedelta(hours=1)
+    await read_now(clinic)
+    assert (await bank_world.account(clinic, visit)).due == 0
+    assert (await state(clinic)).problem == "" and (await state(clinic)).next_at is None, "nothing is left to be paid"
+
+
+async def test_no_bank_is_asked_for_what_nobody_can_pay_any_more(clinic: Clinic, far_bank: Simulator) -> None:
+    visit = await bank_world.bill(clinic, 150_000)
+    start = now = clinic.store.now()
+    clinic.store.now = lambda: now
+    await bank_world.ask(clinic, visit)
+    for age, payable in ((timedelta(days=30, seconds=-1), True), (timedelta(days=30), False)):
+        now = start + age
+        async with clinic.store.begin(clinic.actor("cashier")) as tx:
+            assert await payment_requests.is_any_payable(tx) is payable
+    now = start
+    await bank_world.bill(clinic, 160_000, encounter_id=visit)
+    async with clinic.store.begin(clinic.actor("cashier")) as tx:
+        assert not await payment_requests.is_any_payable(tx), "its statement was replaced"
+    await bank_world.ask(clinic, visit, kind="deposit", amount=1_000)
+    async with clinic.store.begin(clinic.actor("cashier")) as tx:
+        assert await payment_requests.is_any_payable(tx)
 
 
 async def test_a_new_request_looks_soon_again_and_the_late_job_does_nothing(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from lienmach import __main__ as bell
 from lienmach.base.settings import Settings
 from lienmach.commands import claims as command
+from lienmach.record.transaction import Transaction
 from lienmach.standards.bhxh import claim_xml
 from tests.care import claim_world
 from tests.care.claim_world import SYSTEM, Signed
@@ -55,6 +57,31 @@ async def test_a_visit_that_cannot_be_sent_is_told_with_why(clinic: Clinic, tmp_
     one = await claim_world.signed(clinic, quantity=0)
     done = await export(one, tmp_path)
     assert (done.files, done.left) == (0, [((await one.claim()).ma_lk, "waits-statement")])
+
+
+async def test_export_goes_on_behind_a_full_page_and_writes_no_unsafe_name(
+    clinic: Clinic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "_PAGE", 1)
+    one = await claim_world.signed(clinic, quantity=0)
+    key, now = (await one.claim()).ma_lk, clinic.store.now()
+    await clinic.store.run(SYSTEM, lambda tx: _beside(tx, one.encounter_id, "other", now))
+    done = await export(one, tmp_path)
+    assert done.left == [(key, "waits-statement"), ("../../etc/x", "its key cannot be the name of a file")]
+
+
+async def _beside(tx: Transaction, encounter_id: str, other: str, now: datetime) -> None:
+    """One more claim of the same day, with a key that leads out of the folder."""
+
+    async def write(connection: asyncpg.Connection) -> None:
+        await connection.execute(
+            """insert into claim (tenant, encounter_id, patient_id, ma_lk, organization_id, state, finished_at)
+               select tenant, $2, patient_id, '../../etc/x', organization_id, 'waiting', $3 from claim
+               where tenant = 1 and encounter_id = $1""",
+            encounter_id, other, now,
+        )  # fmt: skip
+
+    tx.also(write)
 
 
 def check(*files: Path) -> int:

@@ -37,14 +37,14 @@ PATIENCE_SECONDS = 60.0
 class LoadedNode(Node):
     """A node under load, and the parts of it that can be killed."""
 
-    def wait(self, condition: Callable[[], bool], what: str = "it") -> None:
+    def wait(self, condition: Callable[[], bool], what: str = "it", *, pause: float = 0.02) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             assert self.process is None or self.process.poll() is None, (
                 f"seed {SEED}: the supervisor ended:\n{self.said()}"
             )
             assert time.monotonic() < deadline, f"seed {SEED}: waited in vain for {what}:\n{self.said()[-3000:]}"
-            time.sleep(0.02)
+            time.sleep(pause)
 
     def web(self) -> list[int]:
         return [pid for pid in self.web_pids() if processes.is_running(pid)]

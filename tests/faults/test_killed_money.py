@@ -1,8 +1,6 @@
 """A visit's money while processes die: web worker, database, bank, insurer, e-invoices. Nothing is paid or sent twice.
 
-A demo node with its own simulators and one writer process with two tills. After every blow the leases of the dead end
-at once, so that what they had in hand is done again beside whoever still does it. LM_TEST_SEED=… repeats a run,
-LM_TEST_ROUNDS=… makes it longer.
+The node and the rounds are those of money_rounds.py. LM_TEST_SEED=… repeats a run, LM_TEST_ROUNDS=… makes it longer.
 """
 
 from __future__ import annotations
@@ -10,169 +8,22 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 import random
-import secrets
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import asyncpg
-import pytest
-
 from lienmach import app
-from lienmach.base import db, postgres
+from lienmach.base import db
 from lienmach.base.actor import Actor
 from lienmach.base.settings import Settings
 from lienmach.care import signing
-from tests.faults.test_kill import PATIENCE_SECONDS, LoadedNode
-from tests.faults.test_killed_visits import Clinic, Portal
-from tests.running_node import ROOT
+from lienmach.standards.bhxh import claim_xml
+from tests.faults import money_rounds
+from tests.faults.money_rounds import SEED, Till
 
-SEED = int(os.environ.get("LM_TEST_SEED", "") or random.SystemRandom().randrange(10**6))
-ROUNDS = int(os.environ.get("LM_TEST_ROUNDS", "4"))
-TARGETS = ("web", "web", "web", "postmaster", "backend", "both", "bank", "insurance", "einvoice")
-STEPS = ("signature", "statement", "payment", "transfer", "dispense")
-WHOLE_LEAST = 6
-_MEDDLE = (
-    "update outbox_message set next_at = now() where next_at > now() returning 1",
-    "update job set run_at = least(run_at, now()), leased_until = least(leased_until, now()) where done_at is null and dead_at is null returning 1",
-)
-
-
-class Till(Clinic):
-    """A demo node that asks the bank, the insurer and the e-invoice provider of this test."""
-
-    def __init__(self, home: Path) -> None:
-        super().__init__(home)
-        self.secret, self.book = secrets.token_hex(8), home.with_name(home.name + "-bank.ndjson")
-        notices = f"http://{self.address}/billing/bank-notices"
-        self.portals = {
-            "bank": Portal("bank", webhook=notices, secret=self.secret, book=str(self.book)),
-            "insurance": Portal("insurance", structure_seconds="0", appraise_seconds="0"),
-            "einvoice": Portal("einvoice"),
-        }
-
-    def environment(self) -> dict[str, str]:
-        return {
-            **LoadedNode.environment(self),
-            **{f"LIENMACH_{name.upper()}_URL": one.url for name, one in self.portals.items()},
-            "LIENMACH_INSURANCE_USER": "demo", "LIENMACH_INSURANCE_PASSWORD": "demo", "LIENMACH_BANK_SECRET": self.secret,
-            "LIENMACH_EINVOICE_USER": "demo", "LIENMACH_EINVOICE_PASSWORD": "demo",
-            "LIENMACH_MLLP": f"127.0.0.1:{self.mllp}", "LIENMACH_ASTM": f"127.0.0.1:{self.astm}",
-        }  # fmt: skip
-
-    def statement(self) -> list[dict[str, Any]]:
-        """Every line that the bank has written, over all its lives."""
-        return [json.loads(one) for one in self.book.read_text().splitlines()] if self.book.exists() else []
-
-    def meddle(self) -> None:
-        """What waits is due now, and the leases of the dead are over."""
-        for sql in _MEDDLE:
-            try:
-                self.fetch(sql)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                return
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Till]:
-    home = Path(tempfile.mkdtemp(prefix="lm-money-"))
-    one = Till(home)
-    for portal in one.portals.values():
-        portal.start()
-    one.run()
-    yield one
-    one.end()
-    for portal in one.portals.values():
-        portal.kill()
-    postgres.destroy(replace(Settings(), home=home))
-    shutil.rmtree(home, ignore_errors=True)
-    one.output.unlink(missing_ok=True)
-    one.book.unlink(missing_ok=True)
-
-
-@pytest.fixture(scope="module")
-def journal(node: Till, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """The writer's journal through all rounds. The node runs again and nothing waits when this returns."""
-    print(f"\nseed {SEED}, {ROUNDS} rounds")
-    token = node.command("token", "--role", "system").stdout.strip()
-    password, pin = ((node.home / f"demo-{name}.txt").read_text().strip() for name in ("password", "pin"))
-    path = tmp_path_factory.mktemp("money") / "journal.ndjson"
-    command = [sys.executable, "-m", "tests.faults.money_writer", f"http://{node.address}", token, password, pin,
-               node.portals["bank"].url, node.portals["insurance"].url, str(SEED), str(path)]  # fmt: skip
-    writer = subprocess.Popen(command, cwd=ROOT)
-    lots, struck, started = random.Random(SEED), Counter[str](), time.monotonic()
-
-    def whole() -> int:
-        assert writer.poll() is None, f"seed {SEED}: the writer ended:\n{path.read_text()[-2000:]}"
-        return path.read_bytes().count(b'"whole"') if path.exists() else 0
-
-    try:
-        node.wait(lambda: path.exists() and b'"arrival"' in path.read_bytes(), "the first arrival")
-        for number in range(ROUNDS):
-            if number == 3:  # the first blows hit arrivals, the others the money
-                _wait_a_minute(node, lambda: whole() > 0, "the first whole visit")
-            time.sleep(lots.uniform(0.1, 1.2))
-            target = lots.choice(TARGETS)
-            struck[target] += 1
-            node.strike(target, lots)
-            time.sleep(lots.uniform(0.02, 0.4))
-            if target in node.portals:
-                node.portals[target].start()
-            node.wait(lambda: bool(node.web()) and node.is_ready(), f"the node after the loss of {target}")
-            node.portals["bank"].ask(
-                "/_webhook", lots.choice(({}, {"drop": 1}, {"double": 2}, {"forge": 1}, {"late": 1}))
-            )
-            node.meddle()
-        _wait_a_minute(node, lambda: whole() >= WHOLE_LEAST, "some whole visits")
-    finally:
-        writer.send_signal(signal.SIGTERM)
-        writer.wait(PATIENCE_SECONDS)
-    assert writer.returncode == 0, f"seed {SEED}: {path.read_text()[-2000:]}"
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    done = Counter(line["kind"] for line in lines if line["at"] == "acked")
-    print(dict(struck), dict(done), f"{time.monotonic() - started:.0f} s")
-    _heal(node)
-    return lines
-
-
-def _wait_a_minute(node: Till, condition: Callable[[], bool], what: str) -> None:
-    """A visit lasts a minute before it may end; on a busy machine it takes longer than the node's own patience."""
-    deadline = time.monotonic() + 2 * PATIENCE_SECONDS
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    node.wait(condition, what)
-
-
-def _heal(node: Till) -> None:
-    """Until everything is sent, every transfer is heard of, and no claim waits to be considered."""
-    node.portals["bank"].ask("/_webhook", {})
-    open_work = """select 'message ' || channel || ' ' || state || ' ' || problem as left from outbox_message
-                   where state in ('waiting', 'sending') and channel in ('claim', 'checkin', 'insurance', 'einvoice')
-                   union all select kind || ' ' || payload::text || ' ' || attempts from job
-                   where kind = 'claims.consider' and done_at is null and dead_at is null"""
-    left: list[str] = []
-
-    def is_whole() -> bool:
-        node.meddle()
-        heard = node.fetch("select count(*) from bank_transfer")[0][0]
-        left[:] = [row["left"] for row in node.fetch(open_work)]
-        left.extend(["transfers that nobody heard of"] * (len(node.statement()) - heard))
-        return not left
-
-    try:
-        node.wait(is_whole, "the end of all work")
-    except AssertionError:
-        pytest.fail(f"seed {SEED}: left over: {left[:5]} of {len(left)}\n{node.said()[-2000:]}")
+node, journal = money_rounds.node, money_rounds.journal  # the fixtures
+STEPS = ("arrival", "signature", "statement", "payment", "transfer", "dispense", "answer", "resend")
 
 
 def _acked(journal: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
@@ -352,10 +203,52 @@ def test_every_claim_that_may_go_went_and_says_what_its_statement_says(
         assert newest[0]["invoice_id"] == one["invoice_id"], f"seed {SEED}: {dict(one)}"
 
 
-def test_an_acknowledged_answer_to_a_rejection_is_kept(node: Till, journal: list[dict[str, Any]]) -> None:
-    kept = {row["rejection_id"]: row["reply"] for row in node.fetch("select rejection_id, reply from claim_rejection")}
+def test_no_rejection_is_lost(node: Till, journal: list[dict[str, Any]]) -> None:
+    """Each fault that the portal has told stands once; what it tells of newest versions now was asked for."""
+    rows = node.fetch("select * from claim_rejection")
+    kept = Counter(
+        (row["encounter_id"], row["version"], row["code"], row["table_name"], row["field"], row["row"]) for row in rows
+    )
+    told = {
+        (row["encounter_id"], row["version"], one["maLoi"], one["bang"], one["truong"], one["stt"])
+        for row in node.fetch("select encounter_id, version, body from claim_answer")
+        for one in json.loads(row["body"]).get("dsLoi", ())
+    }
+    assert told and kept == Counter(told), f"seed {SEED}"
+    assert not money_rounds.unread(node), f"seed {SEED}"
+
+
+def test_an_answered_rejection_stays_answered(node: Till, journal: list[dict[str, Any]]) -> None:
+    kept = {row["rejection_id"]: row for row in node.fetch("select rejection_id, reply, state from claim_rejection")}
     for line in _acked(journal, "answer"):
-        assert kept.get(line["mark"]) == line["text"], f"seed {SEED}: {line}"
+        found = kept[line["mark"]]
+        assert found["reply"] == line["text"] and found["state"] != "open", f"seed {SEED}: {line} {dict(found)}"
+
+
+def test_each_answer_went_to_the_portal_and_once(node: Till, journal: list[dict[str, Any]]) -> None:
+    portal, told = node.portals["insurance"], set[str]()
+    for life in [*portal.held, portal.ask("/_state")]:
+        here = Counter((one["maGiaoDich"], one["noiDung"]) for one in life["replies"])
+        assert set(here.values()) <= {1}, f"seed {SEED}: {here}"
+        told |= {text for _, text in here}
+    received = {row["reply"] for row in node.fetch("select reply from claim_rejection where received_at is not null")}
+    assert (
+        received <= told <= {line["text"] for line in journal if line["kind"] == "answer" and line["at"] == "sent"}
+    ), f"seed {SEED}"
+
+
+def test_what_was_mended_and_sent_again_is_in_a_later_version(node: Till, journal: list[dict[str, Any]]) -> None:
+    """With a reason, and the rejection stands open no more; the insurer has no fault to find in what is mended."""
+    kept = {row["rejection_id"]: row for row in node.fetch("select rejection_id, version, state from claim_rejection")}
+    for line in _acked(journal, "resend"):
+        was = kept[line["mark"]]
+        later = node.fetch(
+            f"""select xml, reason from claim_version
+                where encounter_id = '{line["visit"]}' and version > {was["version"]}"""
+        )
+        said = {claim_xml.read(bytes(row["xml"])).tables["XML1"][0]["DIEN_THOAI"] for row in later}
+        assert line["phone"] in said and all(row["reason"] for row in later), f"seed {SEED}: {line} {said}"
+        assert was["state"] in ("mended", "closed"), f"seed {SEED}: {line} {dict(was)}"
 
 
 def test_each_invoice_is_at_its_provider_once_and_as_it_was_asked_for(

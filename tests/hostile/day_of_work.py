@@ -32,7 +32,7 @@ NAME = "Trịnh Thị Khổng Tước"
 CARD = "DN4860012345671"
 #: Own tables that only a request that was carried out may change. Drafts and counted wrong PINs are kept on purpose.
 KEPT = (
-    "administration_upload", "bank_transfer", "cash_shift", "catalogue", "claim", "claim_answer", "claim_payment",
+    "administration_upload", "bank_line_unread", "bank_transfer", "cash_shift", "catalogue", "claim", "claim_answer", "claim_payment",
     "claim_rejection", "claim_version", "einvoice", "einvoice_part", "leaders_case", "leaders_case_step",
     "leaders_threshold", "ledger_entry", "ledger_posting", "money_number", "money_receipt", "payment_request",
     "visit_account", "laboratory_alert", "laboratory_analyser", "laboratory_code", "laboratory_lot",

@@ -27,7 +27,7 @@ JOINERS = {
         "puts the constant list of its own table's columns into its statements",
     ),
     "care/money/accounts.py": "puts the constant conditions that are asked for into its list: with all of them no index fits",
-    "departments/insurance/claim_sums.py": "puts one constant sum and one constant condition into its two statements",
+    "care/money/einvoices.py": "reads one constant comparison of its own in two statements",
 }
 #: What a statement's text may never be made of; such things are bound as values.
 _FROM_OUTSIDE = frozenset({"request", "form", "resource", "actor", "headers", "cookies", "login"})

@@ -126,3 +126,19 @@ async def test_what_cannot_be_read_is_refused_at_once(portal: Portal) -> None:
     assert (await portal.told({"maGiaoDich": "la"}))["maKetQua"] == "205"
     portal.headers = {"accessToken": "lạ".encode().hex()}
     assert (await portal.send(file()))["maKetQua"] == "401"
+
+
+async def test_words_about_a_fault_are_taken_once_and_end_it_unless_they_are_not_accepted(portal: Portal) -> None:
+    for row, verdict in ((1, "CHAP_NHAN"), (2, "GIU_NGUYEN")):
+        fault = {"ma_lk": "K1", "stt": row, "maLoi": "GD07", "soTien": "1000.00", "giaiTrinh": verdict}
+        await portal.post("/_plant", json=fault)
+    receipt = await portal.send(file())
+    words = {"maGiaoDich": receipt["maGiaoDich"], "maLoi": "GD07", "bang": "XML3", "truong": "NGAY_KQ", "noiDung": "x"}
+    first, again = [await portal.post("/api/qd130/giaiTrinhHoSo", json={**words, "stt": 1}) for _ in range(2)]
+    assert first["maKetQua"] == "200" and first["maTiepNhan"] == again["maTiepNhan"]
+    await portal.post("/api/qd130/giaiTrinhHoSo", json={**words, "stt": 2})
+    told = await portal.told(receipt)
+    assert [each["trangThai"] for each in told["dsGiaiTrinh"]] == ["CHAP_NHAN", "GIU_NGUYEN"]
+    assert [each["stt"] for each in told["dsLoi"]] == [2] and told["soTienChapNhan"] == "35000.00"
+    for wrong in ({"stt": 3}, {"stt": 1, "noiDung": " "}, {"stt": 1, "maGiaoDich": "nothing"}):
+        assert (await portal.post("/api/qd130/giaiTrinhHoSo", json={**words, **wrong}))["maKetQua"] == "205"

@@ -3,7 +3,8 @@
 The receipt comes with the sending (outbox); the rest is asked for by the job `claims.answers`, one a version, with
 growing gaps, for the 60 days in which the portal shows it. Every answer that says something new is kept as it came.
 The members of an answer are our own reading (gateways/claim.py): trangThai DANG_XU_LY, LOI_CAU_TRUC, TU_CHOI or
-CHAP_NHAN; dsLoi of loai 1 (structure) or 2 (appraisal), maLoi, bang, truong, stt, noiDung, soTien; soTienChapNhan.
+CHAP_NHAN; dsLoi of loai 1 (structure) or 2 (appraisal), maLoi, bang, truong, stt, noiDung, soTien; soTienChapNhan;
+dsGiaiTrinh of what became of our replies (gateways/claim_reply.py).
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from lienmach.base import errors, jobs
 from lienmach.base.actor import Actor
 from lienmach.base.jobs import Job, JobRow, Taken
 from lienmach.care import outbox, papers_data
-from lienmach.care.claims import deadlines, rejections, storing
+from lienmach.care.claims import claims, deadlines, differences, rejections, replies, storing
 from lienmach.care.claims.rejections import Said
-from lienmach.care.gateways import calls, claim
+from lienmach.care.claims.replies import Verdict
+from lienmach.care.gateways import calls, claim, claim_reply
 from lienmach.care.gateways.calls import Line
 from lienmach.care.outbox import Answer, Message
+from lienmach.record import committer
 from lienmach.record.transaction import Store, Transaction
+from lienmach.standards.bhxh import claim_xml
 
 ANSWERS = "claims.answers"
 GAP_FIRST, GAP_MOST = timedelta(seconds=20), timedelta(hours=6)
@@ -33,20 +37,24 @@ _BODY_BYTES_MAX = 2 * 1024 * 1024
 _ERRORS_MAX = 500
 _TOKENS: weakref.WeakKeyDictionary[Store, dict[tuple[str, str], dict[str, str]]] = weakref.WeakKeyDictionary()
 _KINDS = {"1": "structure", "2": "appraisal"}
+_NEWEST = "select max(version) from claim_version where tenant = $1 and encounter_id = $2 and state <> 'dropped'"
 _FINAL = {"LOI_CAU_TRUC": "rejected", "TU_CHOI": "rejected", "CHAP_NHAN": "accepted"}
 
 
 @dataclass(frozen=True)
 class Told:
-    """An answer as it is understood. state: "" while it is worked on, rejected or accepted."""
+    """An answer as it is understood. state: "" while it is worked on, rejected or accepted. verdicts: about replies."""
 
     state: str
     faults: tuple[Said, ...]
     accepted_vnd: Decimal | None
+    verdicts: tuple[Verdict, ...] = ()
 
 
 async def receive(tx: Transaction, message: Message, answer: Answer) -> None:
-    """Take the receipt of a sending into the claim; a message of another channel has none."""
+    """Take the receipt of a sending into the claim, or that of a reply; a message of another channel has none."""
+    if message.channel == replies.CHANNEL:
+        _receive_reply(tx, message, claim_reply.receipt_of(answer))
     if message.channel != storing.CHANNEL:
         return
     number, body, transaction = message.key.rpartition("/")[2], answer.body, claim.transaction_of(answer)
@@ -73,6 +81,19 @@ async def receive(tx: Transaction, message: Message, answer: Answer) -> None:
     tx.also(write)
 
 
+def _receive_reply(tx: Transaction, message: Message, receipt: str) -> None:
+    """Take the receipt of a reply in, and ask from now on what the portal makes of it."""
+    encounter_id = message.subject.partition("/")[2]
+
+    async def write(connection: asyncpg.Connection) -> None:
+        version = await replies.received(connection, tx, message, receipt)
+        if version is not None:
+            later = JobRow(ANSWERS, {"encounter": encounter_id, "version": version}, tx.now + GAP_FIRST)
+            await jobs.queue(connection, tx.tenant.number, [later])
+
+    tx.also(write)
+
+
 async def ask(store: Store, job: Taken) -> None:
     """Ask what has become of one version, take the answer in, and ask again later while it is not final.
 
@@ -82,18 +103,25 @@ async def ask(store: Store, job: Taken) -> None:
     encounter_id, version = str(job.payload["encounter"]), int(job.payload["version"])
     async with store.begin(actor) as tx:
         rows = await tx.fetch(
-            """select v.transaction_number, v.sent_at, v.state, c.version as newest from claim_version v
-               join claim c on c.tenant = v.tenant and c.encounter_id = v.encounter_id
-               where v.tenant = $1 and v.encounter_id = $2 and v.version = $3""",
+            """select v.transaction_number, v.sent_at, v.state,
+                      not exists (select 1 from claim_version w where w.tenant = v.tenant and w.version > v.version
+                                  and w.encounter_id = v.encounter_id and w.state <> 'dropped') as is_newest,
+                      array(select receipt from claim_rejection r where r.tenant = v.tenant and r.version = v.version
+                            and r.encounter_id = v.encounter_id and r.state = 'sent') as replies,
+                      (select max(received_at) from claim_rejection r where r.tenant = v.tenant
+                       and r.encounter_id = v.encounter_id and r.version = v.version and r.state = 'sent') as replied_at
+               from claim_version v where v.tenant = $1 and v.encounter_id = $2 and v.version = $3""",
             job.tenant, encounter_id, version,
         )  # fmt: skip
     if not rows or not rows[0]["transaction_number"] or rows[0]["sent_at"] is None:
         return
     row = rows[0]
-    # A structure error may be followed by nothing; an accepted one is final; a superseded version no longer counts.
-    if row["state"] == "accepted" or version < row["newest"]:
+    # A structure error may be followed by nothing; an accepted one is final; a superseded version counts no longer. But
+    # a reply is waited for, whatever came after its version.
+    waited = set(row["replies"])
+    if not waited and (row["state"] in ("accepted", "dropped") or not row["is_newest"]):
         return
-    age = store.now() - row["sent_at"]
+    age = store.now() - max(row["sent_at"], row["replied_at"] or row["sent_at"])
     if age > timedelta(days=deadlines.ANSWERS_SHOWN_DAYS):
         return
     answer = await _asked(store, str(row["transaction_number"]))
@@ -103,7 +131,8 @@ async def ask(store: Store, job: Taken) -> None:
     async def keep(tx: Transaction) -> None:
         if told is not None:
             await take_in(tx, encounter_id, version, told, answer.body)
-        if told is None or not told.state:
+        left = waited - {one.receipt for one in told.verdicts} if told else waited
+        if told is None or not told.state or left:
             tx.jobs.append(JobRow(ANSWERS, {"encounter": encounter_id, "version": version}, tx.now + gap))
 
     await store.run(actor, keep)
@@ -115,18 +144,20 @@ async def take_in(tx: Transaction, encounter_id: str, version: int, told: Told, 
     today = tx.now.astimezone(tx.tenant.time_zone).date()
     holidays = await papers_data.holidays(tx)
     due = {kind: deadlines.rejection_due(kind, today, holidays) for kind in _KINDS.values()}
+    stored = {one.version: one for one in await claims.versions(tx, encounter_id) if one.state != "dropped"}
+    if not stored:
+        raise errors.NotFound("Không có hồ sơ nào cho câu trả lời này; không có gì thay đổi.")
+    newest = max(stored)
+    mended = _mended(stored[version].xml, stored[newest].xml, told.faults) if version in stored else set()
 
     async def write(connection: asyncpg.Connection) -> None:
-        newest = await connection.fetchval(
-            "select version from claim where tenant = $1 and encounter_id = $2 for update",
-            tx.tenant.number, encounter_id,
-        )  # fmt: skip
-        if newest is None:
-            raise errors.NotFound("Không có hồ sơ nào cho câu trả lời này; không có gì thay đổi.")
+        if await connection.fetchval(_NEWEST, tx.tenant.number, encounter_id) != newest:
+            raise committer.Changed("The next version was stored a moment ago.")
         await _keep(connection, tx, encounter_id, version, body)
         for one in told.faults:
-            state = "open" if version == newest else "mended"
-            await rejections.insert(connection, tx, encounter_id, version, one, due[one.kind], state)
+            found_in = newest if one in mended else 0
+            await rejections.insert(connection, tx, encounter_id, version, one, due[one.kind], found_in)
+        await replies.judge(connection, tx, encounter_id, told.verdicts)
         if told.state:
             await _settle(connection, tx, encounter_id, version, told)
 
@@ -141,7 +172,8 @@ def read(answer: Answer) -> Told:
         _fault(one) for one in (listed if isinstance(listed, list) else [])[:_ERRORS_MAX] if isinstance(one, dict)
     )
     state = _FINAL.get(str(said.get("trangThai", "")), "")
-    return Told(state or ("rejected" if faults else ""), faults, _amount(said.get("soTienChapNhan")))
+    verdicts = replies.verdicts_of(said.get("dsGiaiTrinh"))
+    return Told(state or ("rejected" if faults else ""), faults, _amount(said.get("soTienChapNhan")), verdicts)
 
 
 JOBS = (Job(ANSWERS, ask),)
@@ -155,23 +187,37 @@ async def _asked(store: Store, transaction: str) -> Answer:
         return await claim.ask_answer(line, transaction)
 
 
+def _mended(about: bytes, newest: bytes, faults: tuple[Said, ...]) -> set[Said]:
+    """The faults of one version whose place is another in the newest; told late, after that was built."""
+    if about == newest:
+        return set()
+    old, new = claim_xml.read(about).tables, claim_xml.read(newest).tables
+    return {one for one in faults if differences.is_mended(old, new, one.table, one.field, one.row)}
+
+
 async def _settle(connection: asyncpg.Connection, tx: Transaction, encounter_id: str, version: int, told: Told) -> None:
-    """Move version and claim to what a final answer says; only the newest version moves the claim."""
+    """Move version and claim to what a final answer says; only the newest version moves the claim.
+
+    A recall that is rejected has taken nothing back: its claim is rejected, not recalled.
+    """
     await connection.execute(
         """update claim_version set state = $4, answered_at = $5, accepted_vnd = $6
-           where tenant = $1 and encounter_id = $2 and version = $3""",
+           where tenant = $1 and encounter_id = $2 and version = $3 and state <> 'dropped'""",
         tx.tenant.number, encounter_id, version, told.state, tx.now, told.accepted_vnd,
     )  # fmt: skip
     moved = await connection.fetchval(
-        """update claim set state = case when state in ('ready', 'sent', 'rejected', 'accepted') then $4 else state end,
+        """update claim set state = case when state in ('ready', 'sent', 'rejected', 'accepted')
+                                          or (state = 'recalled' and $4 = 'rejected') then $4 else state end,
                             accepted_vnd = coalesce($5, accepted_vnd)
-           where tenant = $1 and encounter_id = $2 and version = $3 returning true""",
+           where tenant = $1 and encounter_id = $2 and $3 = (
+               select max(version) from claim_version where tenant = $1 and encounter_id = $2 and state <> 'dropped')
+           returning true""",
         tx.tenant.number, encounter_id, version, told.state, told.accepted_vnd,
     )  # fmt: skip
     if moved and told.state == "accepted":
         await connection.execute(
             """update claim_rejection set state = 'closed' where tenant = $1 and encounter_id = $2
-               and state <> 'closed'""",
+               and state in ('open', 'answered', 'sent', 'mended')""",
             tx.tenant.number, encounter_id,
         )  # fmt: skip
 

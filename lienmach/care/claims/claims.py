@@ -2,7 +2,8 @@
 
 One row a visit, made in the commit that ends it. The job `claims.consider` (consideration.py) moves it; nobody moves it
 by hand. States: waiting (why: waits-statement, waits-drugs, stale), findings (errors to be mended first), ready (signed
-and queued), sent, rejected, accepted, paid, recalled, none (not the fund's).
+and queued), sent, rejected, accepted, paid (why: changed, if its statement has become another since), recalled, none
+(not the fund's).
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from typing import Any
 import asyncpg
 
 from lienmach.base import errors
-from lienmach.base.jobs import JobRow
 from lienmach.care import resources, systems, visit_cards, visit_facts
-from lienmach.care.claims import deadlines
+from lienmach.care.claims import deadlines, looks
 from lienmach.care.resources import Resource
 from lienmach.record.transaction import Transaction
 
-CONSIDER = "claims.consider"
+CONSIDER = looks.CONSIDER
 STATES = ("waiting", "findings", "ready", "sent", "accepted", "rejected", "recalled", "paid", "none")
 WAITS_STATEMENT, WAITS_DRUGS, STALE = "waits-statement", "waits-drugs", "stale"
 WAITING_FOR = (WAITS_STATEMENT, WAITS_DRUGS, STALE)
+CHANGED = "changed"  # a paid claim whose statement is another now
 _REASON_CHARACTERS = (3, 500)
 
 
@@ -73,7 +74,8 @@ class SaidAnswer:
 class Version:
     """One version of a claim. xml: signed, the bytes that are sent. digest: of what its tables say.
 
-    state: queued, sent, rejected, accepted. answers: oldest first.
+    state: queued, sent, rejected, accepted, dropped (a recall that was given up, with its reason, by whom and when).
+    answers: oldest first.
     """
 
     encounter_id: str
@@ -91,6 +93,9 @@ class Version:
     transaction_number: str
     answered_at: datetime | None
     accepted_vnd: Decimal | None
+    dropped_reason: str = ""
+    dropped_by: str = ""
+    dropped_at: datetime | None = None
     answers: tuple[SaidAnswer, ...] = ()
 
 
@@ -98,6 +103,7 @@ _CLAIM = """select c.*, coalesce(case when m.state in ('refused', 'stopped') the
                                       when m.state = 'waiting' then m.problem end, '') as problem
             from claim c
             left join claim_version v on v.tenant = $1 and v.encounter_id = c.encounter_id and v.version = c.version
+                and v.state <> 'dropped'
             left join outbox_message m on m.tenant = $1 and m.message_id = v.message_id
             where c.tenant = $1 and """
 
@@ -140,11 +146,12 @@ async def listed(
     text: str = "",
     limit: int = 100,
     is_newest: bool = False,
+    after: Claim | None = None,
 ) -> list[Claim]:
     """Claims, oldest first. on: the day on which the visit was finished; until: the last such day, `on` if left out.
 
     why: of those that wait, "" for all. text: the beginning of MA_LK or of the transaction number. is_newest: the
-    newest ones instead, newest first.
+    newest ones instead, newest first. after: the last one of the page before, of an order from the oldest on.
     """
     typed = text.strip()[:60]
     key = typed.upper()
@@ -162,12 +169,16 @@ async def listed(
         add("c.state = {0}", states[0])  # an equality, so that the index of states gives the order too
     elif set(states) != set(STATES):
         add("c.state = any({0})", list(states))
-    if why:
+    if why == CHANGED:
+        said.append("c.why = 'changed'")  # the words of its index
+    elif why:
         add("c.why = {0}", why)
     if on is not None:
         zone, last = tx.tenant.time_zone, until or on
         start, end = datetime.combine(on, time(), zone), datetime.combine(last + timedelta(days=1), time(), zone)
         add("c.finished_at >= {0} and c.finished_at < {1}", start, end)
+    if after is not None:
+        add("(c.finished_at, c.encounter_id) > ({0}::timestamptz, {1})", after.finished_at, after.encounter_id)
     order = "desc" if is_newest else "asc"
     rows = await tx.fetch(
         _CLAIM + f"{' and '.join(said)} order by c.finished_at {order}, c.encounter_id limit ${len(values) + 1}",
@@ -203,9 +214,10 @@ async def versions(tx: Transaction, encounter_id: str) -> list[Version]:
 
 
 async def newest(tx: Transaction, encounter_id: str) -> Version | None:
-    """The newest version of a claim, None before the first."""
+    """The newest version of a claim that was not given up, None before the first."""
     rows = await tx.fetch(
-        "select * from claim_version where tenant = $1 and encounter_id = $2 order by version desc limit 1",
+        """select * from claim_version where tenant = $1 and encounter_id = $2 and state <> 'dropped'
+           order by version desc limit 1""",
         tx.tenant.number, encounter_id,
     )  # fmt: skip
     return _version(rows[0], []) if rows else None
@@ -239,8 +251,7 @@ def open_visit(tx: Transaction, encounter: Resource) -> None:
 
 def reconsider(tx: Transaction, encounter_id: str) -> None:
     """Let the claim of a visit be looked at again when tx has committed; said twice it is once."""
-    if not any(one.kind == CONSIDER and one.payload.get("encounter") == encounter_id for one in tx.jobs):
-        tx.jobs.append(JobRow(CONSIDER, {"encounter": encounter_id}))
+    looks.queue(tx, encounter_id)
 
 
 async def resend(tx: Transaction, encounter_id: str, reason: str) -> None:

@@ -20,7 +20,18 @@ from lienmach.base import errors
 from lienmach.base.actor import Actor
 from lienmach.base.jobs import Job, Taken
 from lienmach.care import charges, facility, papers_data, resources, signing, visit_premises
-from lienmach.care.claims import building, claims, deadlines, differences, money_lines, recalling, storing, surroundings
+from lienmach.care.claims import (
+    building,
+    claims,
+    deadlines,
+    differences,
+    looks,
+    money_lines,
+    recalling,
+    rejections,
+    storing,
+    surroundings,
+)
 from lienmach.care.claims.claims import Claim, Version
 from lienmach.care.money import accounts, statements
 from lienmach.care.money.accounts import Account
@@ -35,11 +46,15 @@ from lienmach.standards.bhxh.rules.findings import Finding
 
 CHANGED = "claims.changed"  # something that a claim quotes has another version now
 PLACE = claim_xml.PLACE
+_REQUESTS_MAX = 50
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A version that may go. facility: MA_CSKCB; who: Reference to the facility, which signs."""
+    """A version that may go. facility: MA_CSKCB; who: Reference to the facility, which signs.
+
+    recall_reason: why the request is taken back, "" if it is not.
+    """
 
     claim: Claim
     tables: Tables
@@ -50,7 +65,7 @@ class Ready:
     facility: str
     who: dict[str, str]
     made_on: date
-    is_recall: bool = False
+    recall_reason: str = ""
 
 
 async def consider(store: Store, job: Taken) -> None:
@@ -61,6 +76,8 @@ async def consider(store: Store, job: Taken) -> None:
 async def consider_visit(store: Store, tenant: int, encounter_id: str) -> None:
     """The same for whoever has no job: look, and send what is ready."""
     actor = system(tenant)
+    async with store.begin(actor) as tx:
+        await looks.begin(tx, encounter_id)
     ready = await store.run(actor, functools.partial(_look, encounter_id))
     if ready is None:
         return
@@ -81,17 +98,20 @@ async def sign(store: Store, tenant: int, ready: Ready) -> bytes:
 
 
 async def consider_change(store: Store, job: Taken) -> None:
-    """Consider the claims that quote a resource which has changed; harmless to run twice, as `consider`."""
+    """Let the claims that quote a resource which has changed be looked at.
+
+    Safe to run twice because a look that waits already is not queued again, and looks are harmless.
+    """
     kind, own = str(job.payload["type"]), str(job.payload["id"])
     async with store.begin(system(job.tenant)) as tx:
-        concerned = await _quoting(tx, kind, own)
-    for encounter_id in concerned:
-        await consider_visit(store, job.tenant, encounter_id)
+        for encounter_id in await _quoting(tx, kind, own):
+            claims.reconsider(tx, encounter_id)
 
 
 JOBS = (Job(claims.CONSIDER, consider), Job(CHANGED, consider_change))
-#: types of which a change may change a claim that waits or was sent
-QUOTED = ("DiagnosticReport", "DocumentReference", "Coverage", "Patient")
+#: types of which a change may change a claim that waits or was sent, or the costs behind it
+QUOTED = ("DiagnosticReport", "DocumentReference", "Specimen", "Coverage", "Patient")
+_OF_VISIT = ("DiagnosticReport", "DocumentReference", "Specimen")
 
 
 def system(tenant: int) -> Actor:
@@ -135,9 +155,12 @@ async def _look(encounter_id: str, tx: Transaction) -> Ready | None:
         claims.open_visit(tx, encounter)  # of a visit that ended before there were claims, or became insured later
         return None
     storing.set_due(tx, claim, await papers_data.holidays(tx))
+    is_insured = accounts.is_insured(encounter)
+    if claim.state == "paid" and not claim.asked_reason and newest is not None:
+        is_other = not is_insured or await _is_other(tx, account, newest, draft, claim)
+        storing.mark_changed(tx, claim, is_other)
     if claim.state in ("recalled", "paid") and not claim.asked_reason:
         return None
-    is_insured = accounts.is_insured(encounter)
     if claim.recall_reason or (newest is not None and not is_insured):
         return await _recall(tx, claim, account, newest, encounter)
     if not is_insured:
@@ -151,6 +174,19 @@ async def _look(encounter_id: str, tx: Transaction) -> Ready | None:
         )
         return None
     return await _with_statement(tx, claim, account, statement, newest)
+
+
+async def _is_other(tx: Transaction, account: Account, newest: Version, draft: Draft | None, claim: Claim) -> bool:
+    """Whether the costs are others than those of the newest version: a statement that is stale, open or says otherwise."""
+    if draft is None or draft.is_changed:
+        return True
+    if account.invoice_id == newest.invoice_id:
+        return False
+    statement = await statements.current(tx, account.encounter_id)
+    tables = await building.tables_of(
+        tx, account.encounter_id, statement, settled_at=account.settled_at, settle_on=claim.settle_on
+    )
+    return bool(differences.changed(claim_xml.read(newest.xml).tables, tables) - {differences.SETTLED})
 
 
 async def _hold(tx: Transaction, encounter_id: str) -> None:
@@ -262,16 +298,19 @@ async def _recall(
         storing.move(tx, claim, "recalled")
         return None
     tables = recalling.tables(claim_xml.read(newest.xml).tables)
-    if claim_xml.content_digest(tables) == newest.digest:
-        storing.move(tx, claim, "recalled")
+    if claim_xml.content_digest(tables) == newest.digest and not claim.asked_reason:
+        # Taken back is what the portal has taken: a recall that waits or was rejected has recalled nothing.
+        is_taken = newest.state in ("sent", "accepted")
+        storing.move(tx, claim, "recalled" if is_taken else storing.state_of(newest))
         return None
     home = await facility.facility(tx, claim.organization_id)
     who = {"reference": f"Organization/{home.organization_id}", "display": home.name}
-    reason = claim.recall_reason or recalling.SELF_PAY
+    recall_reason = claim.recall_reason or recalling.SELF_PAY
+    reason = claim.asked_reason or recall_reason
     today = tx.now.astimezone(tx.tenant.time_zone).date()
     return Ready(
         claim, tables, reason, newest.invoice_id, account.settled_at, claim.settle_on, home.code, who, today,
-        is_recall=True,
+        recall_reason=recall_reason,
     )  # fmt: skip
 
 
@@ -281,7 +320,7 @@ async def _keep(ready: Ready, signed: bytes, tx: Transaction) -> None:
     claim = await claims.of_visit(tx, ready.claim.encounter_id)
     if claim is None or account is None or claim.version != ready.claim.version:
         return
-    if not ready.is_recall and (account.invoice_id, account.settled_at) != (ready.invoice_id, ready.settled_at):
+    if not ready.recall_reason and (account.invoice_id, account.settled_at) != (ready.invoice_id, ready.settled_at):
         return
     first = ready.tables["XML1"][0]
     new = storing.NewVersion(
@@ -293,21 +332,25 @@ async def _keep(ready: Ready, signed: bytes, tx: Transaction) -> None:
         digest=claim_xml.content_digest(ready.tables),
         t_bhtt=Decimal(first["T_BHTT"]),
         settle_on=ready.settle_on,
+        mended=await rejections.mended_by(tx, claim.encounter_id, ready.tables),
+        recall_reason=ready.recall_reason,
     )
     storing.keep_version(tx, new)
 
 
 async def _quoting(tx: Transaction, kind: str, own: str) -> list[str]:
-    """Ids of visits whose claim may change with a resource: those that wait or were sent, not what is settled."""
-    encounter_id, patient_id, living = "", own, ["waiting", "findings"]
-    if kind in ("DiagnosticReport", "DocumentReference"):
+    """Ids of visits whose claim may change with a resource: those that wait or were sent, not what is settled.
+
+    A specimen says whether the cost of its order counts: a paid claim is marked by it.
+    """
+    patient_id, living, encounters = own, ["waiting", "findings"], [""]
+    if kind in _OF_VISIT:
         try:
-            resource = await resources.read(tx, kind, own)
+            encounters = await _visits_of(tx, await resources.read(tx, kind, own))
         except (errors.NotFound, errors.Gone):
             return []
-        named = resource.get("encounter") or ((resource.get("context") or {}).get("encounter") or [{}])[0]
-        encounter_id, patient_id = resources.id_of(named, "Encounter"), ""
-        living += ["ready", "sent", "accepted", "rejected"]
+        patient_id, living = "", [*living, "ready", "sent", "accepted", "rejected"]
+        living += ["paid"] if kind == "Specimen" else []
     elif kind == "Coverage":
         # A card that the portal answers late fills MA_DKBD of what still waits; what went keeps what it said.
         try:
@@ -316,8 +359,18 @@ async def _quoting(tx: Transaction, kind: str, own: str) -> list[str]:
             return []
         patient_id = resources.id_of(holder, "Patient")
     rows = await tx.fetch(
-        """select encounter_id from claim where tenant = $1 and encounter_id = $2 and state = any($4)
+        """select encounter_id from claim where tenant = $1 and encounter_id = any($2) and state = any($4)
            union select encounter_id from claim where tenant = $1 and patient_id = $3 and state = any($4) limit 20""",
-        tx.tenant.number, encounter_id, patient_id, living,
+        tx.tenant.number, encounters, patient_id, living,
     )  # fmt: skip
     return [row["encounter_id"] for row in rows]
+
+
+async def _visits_of(tx: Transaction, resource: Resource) -> list[str]:
+    """Ids of the visits that a report, a paper or a specimen belongs to; a specimen by the orders that it is for."""
+    if resource["resourceType"] != "Specimen":
+        named = resource.get("encounter") or ((resource.get("context") or {}).get("encounter") or [{}])[0]
+        return [resources.id_of(named, "Encounter")]
+    asked = [str(one.get("reference", "")) for one in resource.get("request", ())][:_REQUESTS_MAX]
+    orders = [await resources.follow(tx, one) for one in asked if one.startswith("ServiceRequest/")]
+    return [resources.id_of(one.get("encounter"), "Encounter") for one in orders]

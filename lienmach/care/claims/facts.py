@@ -22,6 +22,7 @@ from lienmach.care import (
     systems,
     visit_cards,
     visit_facts,
+    visit_origin,
 )
 from lienmach.care.catalogues import Row
 from lienmach.care.claims import accepted, money_lines
@@ -292,15 +293,13 @@ async def _diagnoses(tx: Transaction, encounter: Resource) -> tuple[tuple[str, s
 
 async def _slip(tx: Transaction, encounter: Resource, encounter_id: str) -> tuple[str, str]:
     """(number, MA_CSKCB that gave it) of the referral or appointment slip with which the patient came."""
-    stay = encounter.get("hospitalization") or {}
-    number = str((stay.get("preAdmissionIdentifier") or {}).get("value", ""))
-    origin = str(((stay.get("origin") or {}).get("identifier") or {}).get("value", ""))
-    if number:
-        return number, origin
+    brought = visit_origin.of(encounter)
+    if brought.referral:
+        return brought.referral, brought.from_code
     used = await tx.fetch(
         "select number from slip_use where tenant = $1 and encounter_id = $2 limit 1", tx.tenant.number, encounter_id
     )
-    return (str(used[0]["number"]) if used else ""), origin
+    return (str(used[0]["number"]) if used else ""), brought.from_code
 
 
 def _named(found: Facts, kind: str) -> set[str]:

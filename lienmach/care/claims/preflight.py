@@ -50,6 +50,23 @@ _BY_TABLE = {
     "XML13": "/papers",
     "XML14": "/papers",
 }
+#: Field of a claim -> field of the form where the desk puts it right: of the person, and of the arrival.
+_PERSON = {
+    "HO_TEN": "name",
+    "SO_CCCD": "citizen_number",
+    "NGAY_SINH": "birth",
+    "GIOI_TINH": "sex",
+    "NHOM_MAU": "blood_group",
+    "MA_QUOCTICH": "nationality_code",
+    "MA_DANTOC": "ethnic_code",
+    "MA_NGHE_NGHIEP": "occupation_code",
+    "DIA_CHI": "address_line",
+    "MATINH_CU_TRU": "province_code",
+    "MAHUYEN_CU_TRU": "commune",
+    "MAXA_CU_TRU": "commune",
+    "DIEN_THOAI": "phone",
+}
+_ARRIVAL = {"MA_NOI_DI": "from_code", "GIAY_CHUYEN_TUYEN": "referral", "MA_TAI_NAN": "accident"}
 
 
 async def findings(tx: Transaction, encounter_id: str, *, moment: str = LIVE) -> list[Finding]:
@@ -104,3 +121,12 @@ def link_of(finding: Finding) -> str:
         or (_BY_FIELD.get(finding.field, "") if finding.table == "XML1" else "")
         or _BY_TABLE.get(finding.table, "")
     )
+
+
+def desk_link_of(field: str, encounter_id: str, patient_id: str) -> str:
+    """The page of the desk where a field of the person or of the arrival is put right, "" for any other field."""
+    if field in _PERSON:
+        return f"/registration/patients/{patient_id}/details#{_PERSON[field]}"
+    if field in _ARRIVAL:
+        return f"/registration/visits/{encounter_id}/arrival#{_ARRIVAL[field]}"
+    return ""

@@ -15,6 +15,11 @@ _AMOUNTS = (
 )  # fmt: skip
 
 
+def is_recall(said: Tables) -> bool:
+    """Whether these tables take a request back."""
+    return said.get("XML1", [{}])[0].get("MA_DOITUONG_KCB") == CATEGORY
+
+
 def tables(sent: Tables) -> Tables:
     """The tables of the recall of what was sent."""
     first = {**sent["XML1"][0], "MA_DOITUONG_KCB": CATEGORY, **dict.fromkeys(_AMOUNTS, "0.00")}

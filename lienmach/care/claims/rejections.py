@@ -1,6 +1,8 @@
 """What the portal rejected of a claim: structure errors and appraisal, each at the field that it names, with a clock.
 
-open -> answered (words of ours) -> mended (a later version was built) -> closed (accepted). Nothing is deleted.
+open -> answered (words of ours are queued) -> sent (the portal has them) -> accepted or kept, as it says (replies.py).
+open, answered, sent -> mended: a later version in which the place that it names is another. -> closed: the version was
+accepted, or the portal said the same of a later one. Nothing is deleted.
 """
 
 from __future__ import annotations
@@ -14,13 +16,15 @@ from typing import Any
 
 import asyncpg
 
-from lienmach.base import errors
-from lienmach.care.claims import claims, preflight
+from lienmach.care.claims import differences, preflight
 from lienmach.record.transaction import Transaction
+from lienmach.standards.bhxh import claim_xml
+from lienmach.standards.bhxh.claim_xml import Tables
 from lienmach.standards.bhxh.rules.findings import ERROR, Finding
 
 STRUCTURE, APPRAISAL = "structure", "appraisal"
-STATES = ("open", "answered", "mended", "closed")
+STATES = ("open", "answered", "sent", "accepted", "kept", "mended", "closed")
+_UNDONE = ("refused", "stopped")  # states of a message that does not go by itself any more
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,12 @@ class Said:
 
 @dataclass(frozen=True)
 class Rejection:
-    """One fault of one version. due_on: last day to answer. reply: what was answered. code: the portal's own."""
+    """One fault of one version. due_on: last day to answer. reply: what was answered. code: the portal's own.
+
+    newest: newest version of the claim. mended_in: the version whose place is another, 0 if none. replies: how often
+    it was answered. problem: why the reply has not left (outbox.Answer.problem; refused or stopped too), "" if it has.
+    verdict: the portal's words about the reply.
+    """
 
     id: str
     encounter_id: str
@@ -58,10 +67,47 @@ class Rejection:
     reply: str
     replied_by: str
     replied_at: datetime | None
+    replies: int
+    received_at: datetime | None
+    verdict: str
+    mended_in: int
+    newest: int
+    problem: str
+
+    @property
+    def is_unmended(self) -> bool:
+        """Whether a later version has left its place as it was."""
+        return self.newest > self.version and self.state in ("open", "answered", "sent", "kept")
+
+    @property
+    def is_due(self) -> bool:
+        """Whether its clock runs: the portal has neither another version of the place nor words about it."""
+        return self.state in ("open", "answered")
+
+    @property
+    def may_be_answered(self) -> bool:
+        """Whether words for it may be written: none are on their way."""
+        return self.state == "open" or (self.state == "answered" and self.problem in _UNDONE)
 
 
-_SELECT = """select r.*, r.rejection_id as id, r.table_name as "table", c.patient_id, c.ma_lk from claim_rejection r
-             join claim c on c.tenant = r.tenant and c.encounter_id = r.encounter_id where r.tenant = $1 and """
+_MEMBERS = """r.*, r.rejection_id as id, r.table_name as "table", c.patient_id, c.ma_lk,
+    (select max(w.version) from claim_version w
+     where w.tenant = r.tenant and w.encounter_id = r.encounter_id and w.state <> 'dropped') as newest,
+    coalesce(case when r.state <> 'answered' then '' when m.state in ('refused', 'stopped') then m.state
+                  when m.state = 'waiting' then m.problem end, '') as problem"""
+_BESIDE = """join claim c on c.tenant = r.tenant and c.encounter_id = r.encounter_id
+    left join outbox_message m on m.tenant = r.tenant and m.message_id = r.message_id and r.message_id <> '' """
+_SELECT = "select " + _MEMBERS + " from claim_rejection r " + _BESIDE + " where r.tenant = $1 and "
+#: The first of some states; also those whose answer the portal has refused, if that is asked for ($4).
+_LISTED = """(select * from (
+        (select * from claim_rejection where tenant = $1 and state = any($2)
+         order by due_on, said_at, rejection_id limit $3)
+        union all
+        select o.* from claim_rejection o
+        join outbox_message n on n.tenant = $1 and n.message_id = o.message_id
+        where $4 and o.tenant = $1 and o.state = 'answered' and n.state in ('refused', 'stopped')) a
+    order by due_on, said_at, rejection_id limit $3) r """
+_BY_DUE = "select " + _MEMBERS + " from " + _LISTED + _BESIDE + " order by r.due_on, r.said_at, r.rejection_id"
 
 
 async def of_visit(tx: Transaction, encounter_id: str) -> list[Rejection]:
@@ -74,14 +120,13 @@ async def of_visit(tx: Transaction, encounter_id: str) -> list[Rejection]:
 
 
 async def listed(tx: Transaction, *, states: Sequence[str] = ("open",), limit: int = 200) -> list[Rejection]:
-    """Rejections in these states, the one that is due first before the others."""
+    """Rejections in these states, the one that is due first before the others.
+
+    Of the open ones are those whose answer the portal has refused: somebody has to write another.
+    """
     rows = await tx.fetch(
-        """select r.*, r.rejection_id as id, r.table_name as "table", c.patient_id, c.ma_lk
-           from (select * from claim_rejection where tenant = $1 and state = any($2)
-                 order by due_on, said_at, rejection_id limit $3) r
-           join claim c on c.tenant = $1 and c.encounter_id = r.encounter_id
-           order by r.due_on, r.said_at, r.rejection_id""",
-        tx.tenant.number, list(states), limit,
+        _BY_DUE,
+        tx.tenant.number, list(states), limit, "open" in states and "answered" not in states,
     )  # fmt: skip
     return [_of(row) for row in rows]
 
@@ -92,26 +137,21 @@ async def read(tx: Transaction, rejection_id: str) -> Rejection | None:
     return _of(rows[0]) if rows else None
 
 
-async def answer(tx: Transaction, rejection_id: str, text: str) -> None:
-    """Keep the words that answer a rejection, when tx commits; answering again replaces them.
-
-    Raises errors.NotFound, errors.Unprocessable for no words, errors.Conflict for one that is mended or closed.
-    """
-    said = claims.checked_reason(text)
-    found = await read(tx, rejection_id)
-    if found is None:
-        raise errors.NotFound("Không có lần trả hồ sơ này.")
-    if found.state not in ("open", "answered"):
-        raise errors.Conflict("Lỗi này đã sửa và gửi lại hoặc đã xong; không cần giải trình nữa.")
-
-    async def write(connection: asyncpg.Connection) -> None:
-        await connection.execute(
-            """update claim_rejection set state = 'answered', reply = $3, replied_by = $4, replied_at = $5
-               where tenant = $1 and rejection_id = $2 and state in ('open', 'answered')""",
-            tx.tenant.number, rejection_id, said, tx.actor.display or tx.actor.user, tx.now,
-        )  # fmt: skip
-
-    tx.also(write)
+async def mended_by(tx: Transaction, encounter_id: str, tables: Tables) -> tuple[str, ...]:
+    """Ids of the rejections that still stand and whose place is another in these tables."""
+    rows = await tx.fetch(
+        """select r.rejection_id, r.table_name, r.field, r.row, r.version, v.xml from claim_rejection r
+           join claim_version v using (tenant, encounter_id, version)
+           where r.tenant = $1 and r.encounter_id = $2 and r.state in ('open', 'answered', 'sent')""",
+        tx.tenant.number, encounter_id,
+    )  # fmt: skip
+    said = {row["version"]: bytes(row["xml"]) for row in rows}
+    about = {version: claim_xml.read(xml).tables for version, xml in said.items()}
+    return tuple(
+        row["rejection_id"]
+        for row in rows
+        if differences.is_mended(about[row["version"]], tables, row["table_name"], row["field"], row["row"])
+    )
 
 
 async def insert(
@@ -121,17 +161,26 @@ async def insert(
     version: int,
     said: Said,
     due_on: date,
-    state: str,
+    mended_in: int,
 ) -> None:
-    """Add a rejection inside a commit; told again it changes nothing."""
+    """Add a rejection inside a commit; told again it changes nothing.
+
+    mended_in: the later version whose place is another already, 0 if it is open. The same fault of an earlier version,
+    which nobody has answered, gives way to it.
+    """
     parts = (encounter_id, str(version), said.kind, said.code, said.table, said.field, str(said.row), said.text)
     own = hashlib.sha256("|".join(("rejection", *parts)).encode()).hexdigest()[:32]
     await connection.execute(
         """insert into claim_rejection (tenant, rejection_id, encounter_id, version, kind, code, table_name, field, row,
-                                        text, amount_vnd, said_at, due_on, state)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing""",
+                                        text, amount_vnd, said_at, due_on, state, mended_in)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing""",
         tx.tenant.number, own, encounter_id, version, said.kind, said.code, said.table, said.field, said.row, said.text,
-        said.amount_vnd, tx.now, due_on, state,
+        said.amount_vnd, tx.now, due_on, "mended" if mended_in else "open", mended_in,
+    )  # fmt: skip
+    await connection.execute(
+        """update claim_rejection set state = 'closed' where tenant = $1 and encounter_id = $2 and version < $3
+           and kind = $4 and code = $5 and table_name = $6 and field = $7 and row = $8 and state = 'open'""",
+        tx.tenant.number, encounter_id, version, said.kind, said.code, said.table, said.field, said.row,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import asyncpg
 
 from lienmach.care import outbox
 from lienmach.care.claims import deadlines
-from lienmach.care.claims.claims import Claim, Version
+from lienmach.care.claims.claims import CHANGED, Claim, Version
 from lienmach.record.transaction import Transaction
 from lienmach.standards.bhxh.rules.findings import Finding
 
@@ -24,7 +24,10 @@ _OF_VERSION = {"queued": "ready", "sent": "sent", "rejected": "rejected", "accep
 
 @dataclass(frozen=True)
 class NewVersion:
-    """A version to be stored. number: the one after the claim's newest. xml: signed."""
+    """A version to be stored. number: the one after the claim's newest. xml: signed.
+
+    mended: ids of rejections whose place is another in it. recall_reason: why it takes the request back, "" if not.
+    """
 
     claim: Claim
     number: int
@@ -34,6 +37,8 @@ class NewVersion:
     digest: str
     t_bhtt: Decimal
     settle_on: date | None
+    mended: tuple[str, ...] = ()
+    recall_reason: str = ""
 
 
 def state_of(version: Version) -> str:
@@ -50,6 +55,21 @@ def move(tx: Transaction, claim: Claim, state: str, why: str = "") -> None:
         await connection.execute(
             """update claim set state = $3, why = $4 where tenant = $1 and encounter_id = $2 and state <> 'paid'""",
             tx.tenant.number, claim.encounter_id, state, why,
+        )  # fmt: skip
+
+    tx.also(write)
+
+
+def mark_changed(tx: Transaction, claim: Claim, is_changed: bool) -> None:
+    """Say on a paid claim whether its statement is another than what was paid, when tx commits; nothing is sent."""
+    why = CHANGED if is_changed else ""
+    if claim.why == why:
+        return
+
+    async def write(connection: asyncpg.Connection) -> None:
+        await connection.execute(
+            "update claim set why = $3 where tenant = $1 and encounter_id = $2 and state = 'paid'",
+            tx.tenant.number, claim.encounter_id, why,
         )  # fmt: skip
 
     tx.also(write)
@@ -95,9 +115,10 @@ def keep_findings(tx: Transaction, encounter_id: str, found: Sequence[Finding]) 
 
 
 def keep_version(tx: Transaction, new: NewVersion) -> None:
-    """Store the next version and queue it for the portal, when tx commits; open rejections of earlier ones are mended.
+    """Store the next version and queue it for the portal, when tx commits; what it mends of the rejections is said.
 
-    Another worker that has stored one meanwhile wins: then nothing is written, and its message is the same one.
+    A rejection whose place is as it was stays what it is: sending again answers nothing. Another worker that has stored
+    one meanwhile wins: then nothing is written, and its message is the same one.
     """
     claim, key = new.claim, f"{new.claim.ma_lk}/{new.number}"
     subject = f"Encounter/{claim.encounter_id}"
@@ -117,14 +138,16 @@ def keep_version(tx: Transaction, new: NewVersion) -> None:
             """update claim set state = 'ready', why = '', version = $3, queued_at = $4, t_bhtt = $5,
                                 settle_on = coalesce(settle_on, $6),
                                 asked_by = case when asked_reason = $7 then '' else asked_by end,
+                                recall_reason = case when recall_reason = '' then $8 else recall_reason end,
                                 asked_reason = case when asked_reason = $7 then '' else asked_reason end
                where tenant = $1 and encounter_id = $2""",
             tx.tenant.number, claim.encounter_id, new.number, tx.now, new.t_bhtt, new.settle_on, claim.asked_reason,
+            new.recall_reason,
         )  # fmt: skip
         await connection.execute(
-            """update claim_rejection set state = 'mended' where tenant = $1 and encounter_id = $2 and version < $3
-               and state in ('open', 'answered')""",
-            tx.tenant.number, claim.encounter_id, new.number,
+            """update claim_rejection set state = 'mended', mended_in = $3 where tenant = $1 and encounter_id = $2
+               and rejection_id = any($4) and state in ('open', 'answered', 'sent')""",
+            tx.tenant.number, claim.encounter_id, new.number, list(new.mended),
         )  # fmt: skip
 
     tx.also(write)

@@ -1,7 +1,7 @@
 """XML2 (drugs that this facility gave out) and XML3 (services and supplies) of a claim. Pure.
 
 The drug is the one that was handed over, which may be another than was written. Amounts are those of the statement, to
-the đồng; where one cost stands in several rows the last one takes what rounding leaves.
+the đồng: a row for each of its lines.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from lienmach.care import prescription_words, prescriptions, resources
 from lienmach.care.catalogues import Row
 from lienmach.care.claims import accepted, facts, figures, money_lines
 from lienmach.care.claims.facts import Facts
-from lienmach.care.claims.money_lines import AMOUNTS, MoneyLine
+from lienmach.care.claims.money_lines import MoneyLine
 from lienmach.care.drug_lines import Unreadable
-from lienmach.standards.bhxh import benefit, claim_fields
+from lienmach.standards.bhxh import claim_fields
 
 Cells = dict[str, str]
 EXAMINATION, SURGERY = "13", "8"
@@ -38,15 +38,8 @@ class Given:
 
 def drugs(found: Facts) -> list[Cells]:
     """The rows of XML2, in the order of the orders."""
-    rows: list[Cells] = []
-    for line in found.money.lines:
-        if not line.is_drug:
-            continue
-        given = given_of(found, line)
-        shares = split(line, [one.quantity for one in given])
-        for one, share in zip(given, shares, strict=True):
-            rows.append(_drug(found, line, one, share, len(rows) + 1))
-    return rows
+    lines = [one for one in found.money.lines if one.is_drug]
+    return [_drug(found, line, given_of(found, line), number) for number, line in enumerate(lines, 1)]
 
 
 def performed(found: Facts) -> list[Cells]:
@@ -55,37 +48,15 @@ def performed(found: Facts) -> list[Cells]:
     return [_performed(found, line, number) for number, line in enumerate(lines, 1)]
 
 
-def given_of(found: Facts, line: MoneyLine) -> list[Given]:
-    """What was handed over for a line, by drug; what is still expected counts as written."""
-    handed: dict[str, Given] = {}
-    for one in found.dispenses.get(line.cause_id, ()):
-        code, at = facts.drug_of(one) or line.code, found.local(one.get("whenHandedOver"))
-        before = handed.get(code)
-        quantity = Decimal(str(one["quantity"]["value"]))
-        handed[code] = Given(code, before.quantity + quantity, before.at) if before else Given(code, quantity, at)
-    total = sum((one.quantity for one in handed.values()), Decimal(0))
-    if total == line.quantity:
-        return list(handed.values())
-    if not handed:
-        return [Given(line.code, line.quantity, line.done_at)]
-    # The statement counts another quantity than was handed over: it is stale and is closed again before anything goes.
-    first = next(iter(handed.values()))
-    return [Given(first.code, line.quantity, first.at)]
+def given_of(found: Facts, line: MoneyLine) -> Given:
+    """What was handed over of a line's drug, and when first; what is still expected counts as written.
 
-
-def split(line: MoneyLine, quantities: list[Decimal]) -> list[dict[str, Decimal]]:
-    """The amounts of a line over so many rows; the last one takes the rest, so that nothing is lost."""
-    left = {name: line.amount(name) for name in AMOUNTS}
-    if len(quantities) == 1:
-        return [left]
-    shares = []
-    for quantity in quantities[:-1]:
-        part = {name: benefit.r2(line.amount(name) * quantity / line.quantity) for name in AMOUNTS}
-        # The parts of one row add up as those of every row do.
-        part["T_BNTT"] = part["THANH_TIEN_BV"] - part["T_BHTT"] - part["T_BNCCT"] - part["T_NGUONKHAC"]
-        left = {name: left[name] - part[name] for name in AMOUNTS}
-        shares.append(part)
-    return [*shares, left]
+    A substitute is a line of its own (care/drug_charges.py). The quantity is that of the statement: one that says
+    another quantity than was handed over is stale, and is closed again before anything goes.
+    """
+    listed = found.dispenses.get(line.cause_id, ())
+    own = [one for one in listed if (facts.drug_of(one) or line.code) == line.code]
+    return Given(line.code, line.quantity, found.local(own[0].get("whenHandedOver")) if own else line.done_at)
 
 
 def main_code(found: Facts, line: MoneyLine) -> str:
@@ -109,7 +80,7 @@ def result_at(found: Facts, line: MoneyLine) -> datetime | None:
     return found.local(report.get("issued"))
 
 
-def _drug(found: Facts, line: MoneyLine, given: Given, share: dict[str, Decimal], number: int) -> Cells:
+def _drug(found: Facts, line: MoneyLine, given: Given, number: int) -> Cells:
     row = found.drugs.get(given.code) or found.drugs.get(line.code)
     own = found.accepted_drugs.get(given.code)
     request = found.requests.get(line.cause_id, {})
@@ -130,7 +101,7 @@ def _drug(found: Facts, line: MoneyLine, given: Given, share: dict[str, Decimal]
         "TYLE_TT_BH": figures.rate(line.amounts["TYLE_TT_BH"]),
         "SO_LUONG": figures.quantity(given.quantity),
         "DON_GIA": figures.price(line.amounts["DON_GIA_BV"]),
-        **_money(line, share),
+        **_money(line),
         "MA_KHOA": found.department(),
         "MA_BAC_SI": found.licence(request.get("requester")),
         "NGAY_YL": figures.datetime12(line.ordered_at),
@@ -168,7 +139,7 @@ def _performed(found: Facts, line: MoneyLine, number: int) -> Cells:
         "TYLE_TT_DV": figures.rate(line.amounts["TYLE_TT_DV"]),
         "TYLE_TT_BH": figures.rate(line.amounts["TYLE_TT_BH"]),
         "T_TRANTT": figures.amount(line.ceiling) if line.ceiling else "",
-        **_money(line, {name: line.amount(name) for name in AMOUNTS}),
+        **_money(line),
         "MA_KHOA": found.department(place),
         "MA_BAC_SI": orderer,
         "NGUOI_THUC_HIEN": figures.parts(people) if line.nhom in _PERFORMED else "",
@@ -213,20 +184,20 @@ def _ready_at(found: Facts, line: MoneyLine, done_at: datetime | None, performed
     return done_at
 
 
-def _money(line: MoneyLine, share: dict[str, Decimal]) -> Cells:
-    other = share["T_NGUONKHAC"]
+def _money(line: MoneyLine) -> Cells:
+    other = line.amount("T_NGUONKHAC")
     return {
-        "THANH_TIEN_BV": figures.amount(share["THANH_TIEN_BV"]),
-        "THANH_TIEN_BH": figures.amount(share["THANH_TIEN_BH"]),
+        "THANH_TIEN_BV": figures.amount(line.amount("THANH_TIEN_BV")),
+        "THANH_TIEN_BH": figures.amount(line.amount("THANH_TIEN_BH")),
         "T_NGUONKHAC_NSNN": figures.amount(0),
         "T_NGUONKHAC_VTNN": figures.amount(0),
         "T_NGUONKHAC_VTTN": figures.amount(0),
         "T_NGUONKHAC_CL": figures.amount(other),  # nothing here tells one source from another: the remainder
         "T_NGUONKHAC": figures.amount(other),
         "MUC_HUONG": figures.rate(line.amounts["MUC_HUONG"]),
-        "T_BNTT": figures.amount(share["T_BNTT"]),
-        "T_BNCCT": figures.amount(share["T_BNCCT"]),
-        "T_BHTT": figures.amount(share["T_BHTT"]),
+        "T_BNTT": figures.amount(line.amount("T_BNTT")),
+        "T_BNCCT": figures.amount(line.amount("T_BNCCT")),
+        "T_BHTT": figures.amount(line.amount("T_BHTT")),
     }
 
 

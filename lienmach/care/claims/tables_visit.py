@@ -8,9 +8,18 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Any
 
-from lienmach.care import check_ins, notes, person_draft, prescriptions, resources, visit_facts, vitals
+from lienmach.care import (
+    check_ins,
+    notes,
+    person_change,
+    person_draft,
+    prescriptions,
+    resources,
+    visit_facts,
+    visit_origin,
+    vitals,
+)
 from lienmach.care.claims import figures
 from lienmach.care.claims.facts import Facts, rooms_of
 from lienmach.care.claims.money_lines import SUPPLY_GROUPS
@@ -21,10 +30,8 @@ from lienmach.standards.bhxh import check_in, claim_fields
 from lienmach.standards.vietnam import names
 
 Row = dict[str, str]
-NO_OCCUPATION, VIETNAM, UNKNOWN_GROUP = "00000", "000", "56"
+NO_OCCUPATION, UNKNOWN_GROUP = "00000", "56"
 REFERRED = frozenset({"2", "5"})  # MA_LOAI_RV
-_NATIONALITY = "http://hl7.org/fhir/StructureDefinition/patient-nationality"
-_VIETNAM_CODES = frozenset({"VN", "VNM", "704", VIETNAM})
 _NO_DAYS = frozenset({"01", "07", "09"})
 _OTHERS_MAX = 12
 _PHONE = re.compile(r"[^0-9+]")
@@ -129,6 +136,7 @@ def _person(facts: Facts) -> Row:
     return {
         **person_of(facts),
         **codes_of(facts),
+        "NHOM_MAU": _blood_group(facts.patient),
         "SO_CCCD": check_ins.personal_number(facts.patient),
         "MATINH_CU_TRU": _place(address, person_draft.PROVINCE_SYSTEM),
         "MAXA_CU_TRU": _place(address, person_draft.COMMUNE_SYSTEM),
@@ -164,6 +172,7 @@ def _illness(facts: Facts) -> Row:
         "MA_BENH_KT": ";".join(codes[1 : _OTHERS_MAX + 1]),
         "MA_DOITUONG_KCB": visit_facts.category_of(facts.encounter),
         "MA_NOI_DI": facts.slip_from,
+        "MA_TAI_NAN": visit_origin.of(facts.encounter).accident,
         "GIAY_CHUYEN_TUYEN": figures.one_line(facts.slip, 50),
         "MA_NOI_DEN": str(referral.data.get("to_code", "")) if referral else "",
         "PP_DIEU_TRI": figures.one_line(said["advice"]),
@@ -243,13 +252,14 @@ def _extension_code(patient: Resource, url: str) -> str:
     return ""
 
 
-def _nationality(patient: Resource) -> str:
-    """The code of the HL7 extension; Việt Nam where it says nothing else."""
+def _blood_group(patient: Resource) -> str:
     for one in patient.get("extension", ()):
-        if one.get("url") == _NATIONALITY:
-            inner: list[dict[str, Any]] = [one, *one.get("extension", ())]
-            for part in inner:
-                for coding in (part.get("valueCodeableConcept") or {}).get("coding", ()):
-                    code = str(coding.get("code", ""))
-                    return VIETNAM if code.upper() in _VIETNAM_CODES else code[:3]
-    return VIETNAM
+        if one.get("url") == person_draft.BLOOD_GROUP:
+            return str(one.get("valueCode", ""))
+    return ""
+
+
+def _nationality(patient: Resource) -> str:
+    """The code of list quoc-tich; Việt Nam where nobody has asked, "" for a country without a code here (STR-08)."""
+    code, words = person_change.nationality_of(patient)
+    return code[:3] or ("" if words else person_draft.VIETNAM)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from lienmach.care.gateways import calls
 from lienmach.care.gateways.calls import Line
 from lienmach.care.money import bank_notice
 from lienmach.care.money.bank_notice import Notice
+from lienmach.care.money.unread_lines import Unread
 
 WINDOW_SECONDS = 300
 PATH = "/statement"
@@ -30,11 +32,15 @@ _MARK = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Page:
-    """A part of the statement: what came in, oldest first, where the next one begins, and whether there is more."""
+    """A part of the statement: what came in, oldest first, where the next one begins, and whether there is more.
+
+    unread: lines that say nothing that can be booked.
+    """
 
     notices: tuple[Notice, ...]
     cursor: str
     has_more: bool
+    unread: tuple[Unread, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ def check(secret: str, timestamp: str, mark: str, content: bytes, now: datetime)
 async def statement(line: Line, account: str, cursor: str, now: datetime) -> Page | NoPage:
     """What came into an account after a cursor ("": from the beginning). Debits are left out.
 
-    A page with a line that cannot be read is no page: nothing of it is taken, so that no money is passed over.
+    A line that cannot be read is handed over as it came: it must neither be passed over nor stop those behind it. A
+    page without lines, or without the place where the next one begins, is no page.
     """
     query = urlencode({"account": account, "after": cursor, "limit": PAGE_COUNT})
     url = f"{line.settings.bank_url.rstrip('/')}{PATH}?{query}"
@@ -84,8 +91,26 @@ def _page(said: dict[str, Any], account: str) -> Page:
     lines, cursor, has_more = said["items"], said["next"], said["more"]
     if not isinstance(cursor, str) or len(cursor) > _CURSOR_CHARACTERS_MAX or not isinstance(has_more, bool):
         raise ValueError("no cursor")
-    credits = [one for one in lines if one["direction"] != "debit"]
-    notices = tuple(bank_notice.read(one) for one in credits)
-    if any(one.account != account for one in notices):
-        raise ValueError("a line of another account")
-    return Page(notices, cursor, has_more)
+    if not isinstance(lines, list):
+        raise ValueError("no lines")
+    notices, unread = [], []
+    for one in lines:
+        if isinstance(one, dict) and one.get("direction") == "debit":
+            continue
+        found = _notice(one, account)
+        if isinstance(found, Notice):
+            notices.append(found)
+        else:
+            unread.append(found)
+    return Page(tuple(notices), cursor, has_more, tuple(unread))
+
+
+def _notice(line: Any, account: str) -> Notice | Unread:
+    text = json.dumps(line, ensure_ascii=False, sort_keys=True)
+    try:
+        notice = bank_notice.read(line)
+    except errors.Invalid as problem:
+        return Unread(text, problem.text)
+    if notice.account != account:
+        return Unread(text, "Dòng này thuộc tài khoản khác.")
+    return notice

@@ -307,9 +307,18 @@ async def locked(connection: asyncpg.Connection, tx: Transaction, encounter_id: 
 
 
 async def settle(connection: asyncpg.Connection, tx: Transaction, encounter_id: str) -> Account:
-    """Set or take back settled_at by what is due now, inside a commit; the claim is considered if that changed."""
+    """Set or take back settled_at by what is due now, inside a commit; the claim is considered if that changed.
+
+    Called whenever money of the visit has moved: its invoices are to be compared with what was paid.
+    """
     before = await locked(connection, tx, encounter_id)
     is_settled = before.state == "closed" and before.due <= 0
+    if before.state == "closed":
+        await connection.execute(
+            """update visit_account set is_invoice_due = true
+               where tenant = $1 and encounter_id = $2 and not is_invoice_due""",
+            tx.tenant.number, encounter_id,
+        )  # fmt: skip
     if is_settled == (before.settled_at is not None):
         return before
     await connection.execute(

@@ -59,6 +59,7 @@ async def close_day(tx: Transaction, day: date) -> None:
     fresh.sort(key=lambda one: (one.organization_id, one.bill_number, one.encounter_id))
     for organization_id, group in groupby(fresh, key=lambda one: one.organization_id):
         await _summarise(tx, day, organization_id, list(group))
+    einvoices.note_right(tx)
 
 
 async def _summarise(tx: Transaction, day: date, organization_id: str, visits: list[Standing]) -> None:

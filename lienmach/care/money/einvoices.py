@@ -148,21 +148,43 @@ async def list_of(tx: Transaction, key: str) -> list[Part]:
     return [Part(*row) for row in rows]
 
 
+#: Visits whose money moved, with what was paid of the bill and what invoices say of it. $1: the tenant.
+_COMPARED = """
+    select a.encounter_id, a.bill_number, a.organization_id,
+           greatest(0, a.patient_total - greatest(coalesce((select r.amount from ledger_balance r where r.tenant = $1
+                       and r.account = '1311' and r.sub = a.encounter_id), 0), 0))::bigint as paid,
+           coalesce((select sum(p.amount) from einvoice_part p
+                     where p.tenant = $1 and p.encounter_id = a.encounter_id), 0)::bigint as invoiced
+    from visit_account a where a.tenant = $1 and a.is_invoice_due and a.state = 'closed'"""
+
+
 async def standing(tx: Transaction, *, limit: int = 5000) -> list[Standing]:
-    """Closed visits whose invoices do not say what was paid, by number of the bill."""
+    """Closed visits whose invoices do not say what was paid, by number of the bill.
+
+    Only visits whose money has moved since they were found right are looked at (`note_right`).
+    """
     rows = await tx.fetch(
-        """select * from (
-               select a.encounter_id, a.bill_number, a.organization_id,
-                      greatest(0, a.patient_total - greatest(coalesce(r.amount, 0), 0))::bigint as paid,
-                      coalesce((select sum(p.amount) from einvoice_part p
-                                where p.tenant = $1 and p.encounter_id = a.encounter_id), 0)::bigint as invoiced
-               from visit_account a
-               left join ledger_balance r on r.tenant = $1 and r.account = '1311' and r.sub = a.encounter_id
-               where a.tenant = $1 and a.state = 'closed') one
-           where paid <> invoiced order by bill_number, encounter_id limit $2""",
+        f"""select encounter_id, bill_number, organization_id, paid, invoiced from ({_COMPARED}) one
+            where paid <> invoiced order by bill_number, encounter_id limit $2""",
         tx.tenant.number, limit,
     )  # fmt: skip
     return [Standing(*row) for row in rows]
+
+
+def note_right(tx: Transaction) -> None:
+    """Look no more at visits whose invoices say what was paid, until their money moves again, when tx commits.
+
+    Call it after the invoices of this unit: it sees them.
+    """
+
+    async def write(connection: asyncpg.Connection) -> None:
+        await connection.execute(
+            f"""update visit_account v set is_invoice_due = false from ({_COMPARED}) one
+                where v.tenant = $1 and v.encounter_id = one.encounter_id and v.is_invoice_due and paid = invoiced""",
+            tx.tenant.number,
+        )  # fmt: skip
+
+    tx.also(write)
 
 
 def paid_of(visit: Account) -> int:

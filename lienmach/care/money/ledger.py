@@ -155,23 +155,26 @@ async def entries(
     encounter_id: str = "",
     from_at: datetime | None = None,
     to_at: datetime | None = None,
+    before: int | None = None,
     limit: int = 200,
 ) -> list[Entry]:
-    """Entries of a visit, or of all, in a time, newest first."""
+    """Entries of a visit, or of all, in a time, newest first. before: older ones than this entry_id alone."""
     # Two statements, so that a visit is found by its own index and a time by that of the time.
     if encounter_id:
         heads = await tx.fetch(
             """select * from ledger_entry where tenant = $1 and encounter_id = $2 and encounter_id <> ''
                  and at >= coalesce($3::timestamptz, '-infinity') and at < coalesce($4::timestamptz, 'infinity')
+                 and entry_id < coalesce($6::bigint, 9223372036854775807)
                order by entry_id desc limit $5""",
-            tx.tenant.number, encounter_id, from_at, to_at, limit,
+            tx.tenant.number, encounter_id, from_at, to_at, limit, before,
         )  # fmt: skip
     else:
         heads = await tx.fetch(
             """select * from ledger_entry where tenant = $1
                  and at >= coalesce($2::timestamptz, '-infinity') and at < coalesce($3::timestamptz, 'infinity')
+                 and entry_id < coalesce($5::bigint, 9223372036854775807)
                order by entry_id desc limit $4""",
-            tx.tenant.number, from_at, to_at, limit,
+            tx.tenant.number, from_at, to_at, limit, before,
         )  # fmt: skip
     lines = await tx.fetch(
         """select entry_id, account, sub, amount from ledger_posting

@@ -129,6 +129,22 @@ async def read(tx: Transaction, number: str) -> PaymentRequest:
     return request_of(rows[0])
 
 
+async def is_any_payable(tx: Transaction) -> bool:
+    """Whether money for some request may still find its bill: it is open, not expired, and what it asks for is due."""
+    rows = await tx.fetch(
+        """select from payment_request r
+           where r.tenant = $1 and r.state = 'open' and r.asked_at > $2
+             and (r.kind = 'deposit' or exists (
+                 select from visit_account a
+                 join ledger_balance b on b.tenant = $1 and b.account = '1311' and b.sub = a.encounter_id
+                 where a.tenant = $1 and a.encounter_id = r.encounter_id and a.state = 'closed'
+                   and a.invoice_id = r.invoice_id and b.amount >= r.amount))
+           limit 1""",
+        tx.tenant.number, tx.now - KEPT,
+    )  # fmt: skip
+    return bool(rows)
+
+
 async def own_accounts(tx: Transaction) -> list[OwnAccount]:
     """The accounts of this tenant that take money today (list `bank-account`)."""
     rows = await catalogues.all_of(tx, "bank-account", on=catalogues.today(tx), limit=100)

@@ -1,4 +1,7 @@
-"""When the bank's statement is read next: soon after money is expected, then ever more rarely, for three days.
+"""When the bank's statement is read next: soon after money is expected, then ever more rarely.
+
+It goes on for three days, and for as long as a request lives that can still be paid (payment_requests.KEPT), so that a
+notice that is lost on the twentieth day heals as well as one of today.
 
 One reading is pending at a time in a tenant: each has a turn, and a job of an earlier turn does nothing. The gap grows
 with the age of the last request: after 2, 5, 10, 20, 40 … seconds, up to an hour. The reading itself:
@@ -58,8 +61,11 @@ async def is_turn(tx: Transaction, turn: int) -> bool:
     return bool(rows)
 
 
-def end(tx: Transaction, turn: int, problem: str) -> None:
-    """Say how the reading of a turn went and queue the next one, when tx commits; nothing if the turn is over."""
+def end(tx: Transaction, turn: int, problem: str, *, is_wanted: bool) -> None:
+    """Say how the reading of a turn went and queue the next one, when tx commits; nothing if the turn is over.
+
+    is_wanted: money may still come for a request, however long ago the last one was made.
+    """
 
     async def write(connection: asyncpg.Connection) -> None:
         row = await connection.fetchrow(
@@ -68,7 +74,7 @@ def end(tx: Transaction, turn: int, problem: str) -> None:
         if row is None or row["turn"] != turn:
             return
         age = tx.now - row["since_at"]
-        next_at = tx.now + gap(age) if is_connected(tx) and age < ASKED_FOR else None
+        next_at = tx.now + gap(age) if is_connected(tx) and (is_wanted or age < ASKED_FOR) else None
         await connection.execute(
             """update bank_poll set turn = turn + 1, next_at = $2, problem = $3,
                       polled_at = case when $3 = '' then $4 else polled_at end where tenant = $1""",

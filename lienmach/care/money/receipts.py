@@ -82,6 +82,19 @@ async def listed(tx: Transaction, *, shift_id: str = "", on: date | None = None,
     return [of(row) for row in rows]
 
 
+async def sums_of_shift(tx: Transaction, shift_id: str) -> tuple[int, dict[str, int]]:
+    """(how many receipts a shift has, kind -> their sum in đồng); counted over all of them, however many there are."""
+    rows = await tx.fetch(
+        """select kind, count(*)::int as count, sum(amount)::bigint as amount from money_receipt
+           where tenant = $1 and shift_id = $2 and shift_id <> '' group by kind""",
+        tx.tenant.number, shift_id,
+    )  # fmt: skip
+    return sum(row["count"] for row in rows), {
+        **dict.fromkeys(KINDS, 0),
+        **{row["kind"]: row["amount"] for row in rows},
+    }
+
+
 async def of_request(connection: asyncpg.Connection, tx: Transaction, request_key: str) -> Receipt | None:
     """The receipt that a request made already, inside a commit."""
     row = await connection.fetchrow(

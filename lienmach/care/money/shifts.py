@@ -1,7 +1,8 @@
 """A cashier's shift: the drawer is opened with counted change, holds what receipts say, and is counted at the end.
 
 At the end everything counted goes from the drawer (1111) to the vault (1112); what is too much or missing stands on
-7112 with its reason, so that a closed shift always balances.
+7112 with its reason, so that a closed shift always balances. Who went home without closing leaves the drawer to another
+person with that right (`close_for`), who counts it, says why, and stands in the entry beside the owner.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from lienmach.record.transaction import Transaction
 from lienmach.standards.vietnam import formats
 
 AMOUNT_MAX = 10_000_000_000
+OPEN_MOST = timedelta(days=1)  # a shift that is open for longer was forgotten
 _PLACE = "Quầy thu ngân"
 
 
@@ -28,6 +30,7 @@ class Shift:
     """One shift; whole only after the unit that opened or closed it has committed. login, name: who; amounts in đồng.
 
     expected, counted, difference: at the end, None while it is open. difference: counted less expected.
+    closed_by, closed_by_name: who counted it, the owner or another person; "" while it is open.
     """
 
     shift_id: str
@@ -42,6 +45,17 @@ class Shift:
     expected: int | None = None
     difference: int | None = None
     reason: str = ""
+    closed_by: str = ""
+    closed_by_name: str = ""
+
+    @property
+    def is_closed_for(self) -> bool:
+        """Whether another person than the owner closed it."""
+        return self.closed_by not in ("", self.login)
+
+    def is_forgotten(self, now: datetime) -> bool:
+        """Whether it has been open for more than a day."""
+        return self.closed_at is None and now - self.opened_at > OPEN_MOST
 
 
 async def current(tx: Transaction) -> Shift | None:
@@ -78,6 +92,15 @@ async def listed(
     return [of(row) for row in rows]
 
 
+async def open_now(tx: Transaction, *, limit: int = 100) -> list[Shift]:
+    """Every shift that is open, the oldest first: one that was forgotten is never pushed out by newer ones."""
+    rows = await tx.fetch(
+        "select * from cash_shift where tenant = $1 and closed_at is null order by opened_at, shift_id limit $2",
+        tx.tenant.number, limit,
+    )  # fmt: skip
+    return [of(row) for row in rows]
+
+
 async def open_shift(tx: Transaction, opening_float: int, *, place: str = "") -> Shift:
     """Open the drawer of the actor with counted change from the vault.
 
@@ -87,7 +110,7 @@ async def open_shift(tx: Transaction, opening_float: int, *, place: str = "") ->
     seat = await facility.workplace(tx)
     home = await facility.home(tx)
     shift = Shift(
-        ids.new_id(), tx.actor.user, tx.actor.display or tx.actor.user,
+        ids.new_id(), tx.actor.user, _name(tx),
         place.strip()[:100] or (f"{seat.code} {seat.name}".strip() if seat else _PLACE), home.organization_id,
         tx.now, opening_float,
     )  # fmt: skip
@@ -130,42 +153,89 @@ async def close(tx: Transaction, shift_id: str, counted: int, reason: str = "") 
     async def write(connection: asyncpg.Connection) -> None:
         await check_own(connection, tx, shift_id)
         holds = await ledger.balance_on(connection, tx, "1111", shift_id)
-        difference = counted - int(holds)
-        if difference and len(said) < 3:
+        if counted != holds and len(said) < 3:
             raise errors.Unprocessable(
                 "Số đếm được lệch {difference} so với sổ ({expected}). Hãy đếm lại, hoặc ghi lý do rồi chốt.",
                 code="difference",
-                values={"difference": formats.write_money(difference), "expected": formats.write_money(int(holds))},
+                values={
+                    "difference": formats.write_money(counted - int(holds)),
+                    "expected": formats.write_money(int(holds)),
+                },
             )
-        await ledger.write(
-            connection, tx, kind="shift-close", cause=f"shift/{shift_id}/close", shift_id=shift_id, note=said,
-            postings=[Posting("1111", shift_id, -holds), Posting("1112", "", Decimal(counted)),
-                      Posting("7112", "", Decimal(-difference))],
-        )  # fmt: skip
-        row = await connection.fetchrow(
-            """update cash_shift set closed_at = $3, counted = $4, expected = $5, difference = $6, reason = $7
-               where tenant = $1 and shift_id = $2 returning *""",
-            tx.tenant.number, shift_id, tx.now, counted, int(holds), difference, said,
-        )  # fmt: skip
-        for name in Shift.__dataclass_fields__:
-            setattr(shift, name, row[name])
+        await _close(connection, tx, shift, counted, holds, reason=said, note=said)
 
     tx.also(write)
     return shift
 
 
+async def close_for(tx: Transaction, shift_id: str, counted: int, reason: str) -> Shift:
+    """Close the shift of somebody who left it open, with what was counted; the entry names both.
+
+    The caller checks the right to do so. Raises errors.Unprocessable for an amount that cannot be and without a reason,
+    errors.Conflict for the actor's own shift; at the commit errors.Conflict for one that is closed.
+    """
+    _check(counted)
+    shift = await read(tx, shift_id)
+    said = " ".join(reason.split())[:300]
+    if shift.login == tx.actor.user:
+        raise errors.Conflict("Đây là ca của chính bạn; hãy chốt ở trang Ca thu.", code="shift")
+    if len(said) < 3:
+        raise errors.Unprocessable("Hãy ghi lý do chốt thay, ví dụ: người giữ ca đã về.", code="reason")
+
+    async def write(connection: asyncpg.Connection) -> None:
+        await _lock_open(connection, tx, shift_id)
+        holds = await ledger.balance_on(connection, tx, "1111", shift_id)
+        own, other = f"{shift.name} ({shift.login})", f"{_name(tx)} ({tx.actor.user})"
+        await _close(connection, tx, shift, counted, holds, reason=said, note=f"{other} chốt thay ca của {own}: {said}")
+
+    tx.also(write)
+    return shift
+
+
+async def _close(
+    connection: asyncpg.Connection,
+    tx: Transaction,
+    shift: Shift,
+    counted: int,
+    holds: Decimal,
+    *,
+    reason: str,
+    note: str,
+) -> None:
+    """Book what was counted and close a locked shift; fills `shift` with how it stands then."""
+    difference = counted - int(holds)
+    await ledger.write(
+        connection, tx, kind="shift-close", cause=f"shift/{shift.shift_id}/close", shift_id=shift.shift_id, note=note,
+        postings=[Posting("1111", shift.shift_id, -holds), Posting("1112", "", Decimal(counted)),
+                  Posting("7112", "", Decimal(-difference))],
+    )  # fmt: skip
+    row = await connection.fetchrow(
+        """update cash_shift set closed_at = $3, counted = $4, expected = $5, difference = $6, reason = $7,
+                  closed_by = $8, closed_by_name = $9
+           where tenant = $1 and shift_id = $2 returning *""",
+        tx.tenant.number, shift.shift_id, tx.now, counted, int(holds), difference, reason, tx.actor.user, _name(tx),
+    )  # fmt: skip
+    for name in Shift.__dataclass_fields__:
+        setattr(shift, name, row[name])
+
+
 async def check_own(connection: asyncpg.Connection, tx: Transaction, shift_id: str) -> None:
     """Lock a shift inside a commit. Raises errors.Conflict unless it is open and the actor's own."""
+    if await _lock_open(connection, tx, shift_id) != tx.actor.user:
+        raise errors.Conflict(
+            "Đây là ca của người khác; mỗi người chỉ thu chi tiền mặt trong ca của mình.", code="shift"
+        )
+
+
+async def _lock_open(connection: asyncpg.Connection, tx: Transaction, shift_id: str) -> str:
+    """Lock an open shift inside a commit and return whose it is. Raises errors.Conflict where it is not open."""
     row = await connection.fetchrow(
         "select login, closed_at from cash_shift where tenant = $1 and shift_id = $2 for update",
         tx.tenant.number, shift_id,
     )  # fmt: skip
     if row is None or row["closed_at"] is not None:
         raise errors.Conflict("Ca thu ngân đã chốt hoặc chưa mở. Hãy mở ca rồi làm lại.", code="shift")
-    if row["login"] != tx.actor.user:
-        raise errors.Conflict(
-            "Đây là ca của người khác; mỗi người chỉ thu chi tiền mặt trong ca của mình.", code="shift"
-        )
+    return str(row["login"])
 
 
 async def open_of(connection: asyncpg.Connection, tx: Transaction) -> str:
@@ -182,6 +252,10 @@ async def open_of(connection: asyncpg.Connection, tx: Transaction) -> str:
 def of(row: asyncpg.Record) -> Shift:
     """A row of cash_shift."""
     return Shift(**{name: row[name] for name in Shift.__dataclass_fields__})
+
+
+def _name(tx: Transaction) -> str:
+    return tx.actor.display or tx.actor.user
 
 
 def _check(amount: int) -> None:

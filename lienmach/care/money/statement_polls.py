@@ -1,22 +1,28 @@
 """The job `bank.poll`: read the bank's statement from where it was last read, so that a lost notice heals by itself.
 
-What the statement holds goes the same way as a notice (transfers.py), one unit of work a transfer. The cursor moves on
-when all of a page is stored. When it is read next: poll_turns.py.
+What the statement holds goes the same way as a notice (transfers.py), one unit of work a transfer; a line that cannot
+be read is kept for a person (unread_lines.py). The cursor moves on when all of a page is stored. When it is read next:
+poll_turns.py.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import json
 import logging
 
 import asyncpg
 
+from lienmach.base import errors
 from lienmach.base.actor import Actor
 from lienmach.base.jobs import Job, Taken
 from lienmach.care.gateways import bank, calls
 from lienmach.care.gateways.calls import Line
-from lienmach.care.money import payment_requests, poll_turns, transfers
+from lienmach.care.money import payment_requests, poll_turns, transfers, unread_lines
+from lienmach.care.money.bank_notice import Notice
 from lienmach.care.money.payment_requests import OwnAccount
+from lienmach.care.money.unread_lines import Unread
 from lienmach.record.transaction import Store, Transaction
 
 _log = logging.getLogger(__name__)
@@ -42,7 +48,7 @@ async def poll(store: Store, job: Taken) -> None:
             problem = await _read(store, actor, line, one, cursors.get((one.bin, one.account), "")) or problem
 
     async def end(tx: Transaction) -> None:
-        poll_turns.end(tx, turn, problem)
+        poll_turns.end(tx, turn, problem, is_wanted=await payment_requests.is_any_payable(tx))
 
     await store.run(actor, end)
 
@@ -56,17 +62,30 @@ async def _read(store: Store, actor: Actor, line: Line, own: OwnAccount, cursor:
         page = await bank.statement(line, own.account, cursor, store.now())
         if isinstance(page, bank.NoPage):
             return page.problem
+        unread = list(page.unread)
         for notice in page.notices:
             try:
                 await transfers.take_in(store, actor, notice, via="poll")
-            except transfers.NotOurs:  # one strange line must not stop those behind it
-                _log.warning("a line of the bank's statement names an account that is not ours; it was left out")
+            except transfers.NotOurs as refused:  # one strange line must not stop those behind it
+                unread.append(_unread(notice, refused))
+        if unread:
+            _log.warning("%d lines of the bank's statement could not be read; they wait for a person", len(unread))
+            await store.run(actor, functools.partial(_keep, own, unread))
         if page.cursor != cursor:
             await store.run(actor, functools.partial(_move, own, page.cursor))
         if not page.has_more or page.cursor == cursor:
             return ""
         cursor = page.cursor
     return ""
+
+
+def _unread(notice: Notice, refused: errors.Failure) -> Unread:
+    said = {**dataclasses.asdict(notice), "at": notice.at.isoformat()}
+    return Unread(json.dumps(said, ensure_ascii=False, sort_keys=True), refused.text)
+
+
+async def _keep(own: OwnAccount, lines: list[Unread], tx: Transaction) -> None:
+    unread_lines.keep(tx, own.bin, own.account, lines)
 
 
 async def _cursors(tx: Transaction) -> dict[tuple[str, str], str]:

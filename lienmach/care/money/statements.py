@@ -59,9 +59,12 @@ async def draft(tx: Transaction, encounter_id: str) -> Draft:
     return await _draft(tx, encounter, await current(tx, encounter_id))
 
 
-async def close(tx: Transaction, encounter_id: str, signer: Signer, *, reason: str = "") -> Statement:
+async def close(
+    tx: Transaction, encounter_id: str, signer: Signer, *, reason: str = "", despite: str = ""
+) -> Statement:
     """Close the statement of a finished visit, or close it again with a reason after something changed.
 
+    despite: why it is closed although findings hold its claim back; it stands among the remarks, signed with them.
     Two at once: one closes, the other reads why not. Raises errors.Conflict (not finished, nothing changed, the card
     is locked), errors.Unprocessable without a reason from version 2 on.
     """
@@ -70,7 +73,7 @@ async def close(tx: Transaction, encounter_id: str, signer: Signer, *, reason: s
         raise errors.Conflict("Lượt khám chưa kết thúc: bác sĩ cần ký trước khi chốt bảng kê.")
     older = await current(tx, encounter_id)
     found = await _draft(tx, encounter, older)
-    said = " ".join(reason.split())[:_REASON_CHARACTERS_MAX]
+    said, why = (" ".join(one.split())[:_REASON_CHARACTERS_MAX] for one in (reason, despite))
     if older is not None and not found.is_changed:
         raise errors.Conflict("Bảng kê đã chốt và không có gì thay đổi; không cần chốt lại.", code="unchanged")
     if older is not None and len(said) < 3:
@@ -100,7 +103,7 @@ async def close(tx: Transaction, encounter_id: str, signer: Signer, *, reason: s
         kind=found.kind,
         cards=found.cards,
         header=await statement_header.read(tx, encounter, found.cards, home),
-        remarks=found.remarks,
+        remarks=(*found.remarks, f"Chốt khi hồ sơ BHYT còn lỗi; lý do: {why}") if why else found.remarks,
         excluded=found.excluded,
         digest=found.digest,
         exempt_from=found.amounts.exempt_from,

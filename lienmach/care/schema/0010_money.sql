@@ -24,11 +24,13 @@ create table visit_account (                    -- one row a visit; what is due 
     expected_total  numeric(18, 2),             -- what a statement would say now (job claims.consider), until it is closed
     expected_fund   numeric(18, 2),
     expected_patient bigint,
+    is_invoice_due  boolean not null default false,  -- money moved since its invoices were compared with what was paid
     primary key (tenant, encounter_id)
 );
 create index visit_account_day on visit_account (tenant, finished_at);
 create index visit_account_open on visit_account (tenant, state, opened_at) where state <> 'closed';
 create index visit_account_stale on visit_account (tenant, opened_at) where is_stale;
+create index visit_account_invoice_due on visit_account (tenant) where is_invoice_due;
 create index visit_account_visit on visit_account (tenant, ma_lk);
 create index visit_account_bill on visit_account (tenant, bill_number) where bill_number <> '';
 create index visit_account_patient on visit_account (tenant, patient_id);
@@ -99,6 +101,8 @@ create table cash_shift (
     opened_at       timestamptz not null,
     opening_float   bigint not null check (opening_float >= 0),
     closed_at       timestamptz,
+    closed_by       text not null default '' collate "C",  -- who counted it: the owner, or whoever closed it for them
+    closed_by_name  text not null default '',
     counted         bigint check (counted >= 0),
     expected        bigint,
     difference      bigint,

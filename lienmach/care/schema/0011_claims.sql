@@ -9,7 +9,7 @@ create table claim (
     organization_id    text not null collate "C",
     state              text not null check (state in ('waiting', 'findings', 'ready', 'sent', 'accepted', 'rejected',
                                                       'recalled', 'paid', 'none')),
-    why                text not null default '',     -- of waiting: waits-statement, waits-drugs, stale
+    why                text not null default '',     -- of waiting: waits-statement, waits-drugs, stale; of paid: changed
     version            int  not null default 0,      -- newest one built
     sent_version       int  not null default 0,      -- newest one that the portal has received
     finished_at        timestamptz,                  -- when the doctor signed
@@ -26,12 +26,14 @@ create table claim (
     asked_reason       text not null default '',     -- a person wants it sent again, for this
     asked_by           text not null default '',
     recall_reason      text not null default '',
+    wanted_at          timestamptz,                  -- a look is queued since then and has not begun; null: none is
     primary key (tenant, encounter_id),
     unique (tenant, ma_lk)
 );
 create index claim_state on claim (tenant, state, finished_at);
 create index claim_day on claim (tenant, finished_at) include (state, t_bhtt, accepted_vnd, paid_vnd, cut_vnd);
 create index claim_open on claim (tenant, finished_at) where state in ('waiting', 'findings', 'ready', 'rejected');
+create index claim_changed on claim (tenant, finished_at) where why = 'changed';
 create index claim_unbuilt on claim (tenant, finished_at) where version = 0;
 create index claim_sum on claim (tenant, state, why) include (t_bhtt);
 create index claim_transaction on claim (tenant, transaction_number) where transaction_number <> '';
@@ -49,11 +51,14 @@ create table claim_version (
     built_at           timestamptz not null,
     built_by           text not null,
     message_id         text not null collate "C",
-    state              text not null check (state in ('queued', 'sent', 'rejected', 'accepted')),
+    state              text not null check (state in ('queued', 'sent', 'rejected', 'accepted', 'dropped')),
     sent_at            timestamptz,
     transaction_number text not null default '',
     answered_at        timestamptz,
     accepted_vnd       numeric(15, 2),
+    dropped_reason     text not null default '',     -- of a recall that the portal refused and that was given up
+    dropped_by         text not null default '',
+    dropped_at         timestamptz,
     primary key (tenant, encounter_id, version)
 );
 create index claim_version_transaction on claim_version (tenant, transaction_number);
@@ -98,10 +103,16 @@ create table claim_rejection (
     amount_vnd   numeric(15, 2),                     -- what the appraisal takes off
     said_at      timestamptz not null,
     due_on       date not null,
-    state        text not null check (state in ('open', 'answered', 'mended', 'closed')),
+    state        text not null check (state in ('open', 'answered', 'sent', 'accepted', 'kept', 'mended', 'closed')),
+    mended_in    int  not null default 0,            -- the version in which its place became another
     reply        text not null default '',
     replied_by   text not null default '',
     replied_at   timestamptz,
+    replies      int  not null default 0,            -- how often it was answered: one the portal refused is written anew
+    message_id   text not null default '' collate "C",  -- of the reply in the outbox
+    received_at  timestamptz,                        -- when the portal took the reply
+    receipt      text not null default '' collate "C",  -- the portal's number of the reply
+    verdict      text not null default '',           -- its words about the reply
     primary key (tenant, rejection_id)
 );
 create index claim_rejection_visit on claim_rejection (tenant, encounter_id);
@@ -133,5 +144,49 @@ end $$;
 grant select, insert, update on claim, claim_rejection to lienmach_app;
 grant select, insert on claim_version, claim_answer, claim_payment to lienmach_app;
 -- What was built never changes; only where it has come to does.
-grant update (state, sent_at, transaction_number, answered_at, accepted_vnd) on claim_version to lienmach_app;
+grant update (state, sent_at, transaction_number, answered_at, accepted_vnd, dropped_reason, dropped_by, dropped_at)
+    on claim_version to lienmach_app;
 grant select, insert, update, delete on claim_finding to lienmach_app;
+
+create table catalogue_hand_in (                     -- one message with rows of our catalogues to the insurer's portal
+    tenant             int  not null,
+    hand_in_id         text not null collate "C",
+    form               text not null,                -- 02, 03, 05, 06 (/DM)
+    message_id         text not null collate "C",    -- in the outbox
+    from_on            date not null,                -- the day from which acceptance is asked for
+    handed_at          timestamptz not null,
+    handed_by          text not null,
+    sent_at            timestamptz,                  -- when the portal took it
+    transaction_number text not null default '',
+    answered_at        timestamptz,                  -- when it had told about the rows
+    primary key (tenant, hand_in_id)
+);
+create index catalogue_hand_in_form on catalogue_hand_in (tenant, form, handed_at);
+
+create table catalogue_hand_in_row (
+    tenant        int  not null,
+    hand_in_id    text not null collate "C",
+    form          text not null,
+    number        int  not null,
+    code          text not null collate "C",         -- our own
+    name          text not null,
+    data          jsonb not null,                    -- members as the accepted list will hold them
+    state         text not null default 'waiting' check (state in ('waiting', 'accepted', 'refused', 'dropped')),
+    accepted_from date,
+    reason        text not null default '',          -- the portal's, of a refusal
+    primary key (tenant, hand_in_id, number)
+);
+create unique index catalogue_hand_in_row_waiting on catalogue_hand_in_row (tenant, form, code) where state = 'waiting';
+create index catalogue_hand_in_row_code on catalogue_hand_in_row (tenant, form, code);
+
+do $$
+declare t text;
+begin
+    foreach t in array array['catalogue_hand_in', 'catalogue_hand_in_row'] loop
+        execute format('alter table %I enable row level security', t);
+        execute format('create policy tenant_only on %I using (tenant = current_setting(''lienmach.tenant'')::int)', t);
+    end loop;
+end $$;
+grant select, insert on catalogue_hand_in, catalogue_hand_in_row to lienmach_app;
+grant update (sent_at, transaction_number, answered_at) on catalogue_hand_in to lienmach_app;
+grant update (state, accepted_from, reason) on catalogue_hand_in_row to lienmach_app;

@@ -1,5 +1,5 @@
 -- Money by bank and the invoices about it (care/money/payment_requests.py, transfers.py, statement_polls.py,
--- einvoices.py). A transfer is stored once by bank and number, whoever tells of it; it is never rewritten but for what
+-- unread_lines.py, einvoices.py). A transfer is stored once by bank and number, whoever tells of it; it is never rewritten but for what
 -- became of it.
 
 create table payment_request (                 -- a QR code that was shown: its number stands in the transfer's purpose
@@ -21,6 +21,7 @@ create table payment_request (                 -- a QR code that was shown: its 
     check ((state = 'open') = (closed_at is null))
 );
 create unique index payment_request_open on payment_request (tenant, encounter_id, kind) where state = 'open';
+create index payment_request_open_at on payment_request (tenant, asked_at) where state = 'open';
 create index payment_request_visit on payment_request (tenant, encounter_id, asked_at);
 
 create table bank_transfer (
@@ -66,6 +67,21 @@ create table bank_cursor (                     -- how far the statement of an ac
     primary key (tenant, bin, account)
 );
 
+create table bank_line_unread (                -- a line of the statement that could not be read; nothing of it is booked
+    tenant     int  not null,
+    line_id    text not null collate "C",      -- follows from account and words: read twice it is one
+    bin        text not null collate "C",
+    account    text not null collate "C",      -- ours, in whose statement it stood
+    text       text not null,                  -- as the bank sent it, cut
+    problem    text not null,
+    heard_at   timestamptz not null,
+    note       text not null default '',       -- what became of it
+    settled_at timestamptz,
+    settled_by text not null default '',
+    primary key (tenant, line_id)
+);
+create index bank_line_unread_open on bank_line_unread (tenant, heard_at) where settled_at is null;
+
 create table einvoice (                        -- never rewritten: a mistake is mended by an adjusting one
     tenant       int  not null,
     key          text not null collate "C",    -- also of its message in the outbox (channel einvoice)
@@ -104,11 +120,11 @@ create table einvoice_day_queued (             -- days whose summary has its job
 do $$
 declare t text;
 begin
-    foreach t in array array['payment_request', 'bank_transfer', 'bank_poll', 'bank_cursor', 'einvoice',
-                             'einvoice_part', 'einvoice_day_queued'] loop
+    foreach t in array array['payment_request', 'bank_transfer', 'bank_poll', 'bank_cursor',
+                             'bank_line_unread', 'einvoice', 'einvoice_part', 'einvoice_day_queued'] loop
         execute format('alter table %I enable row level security', t);
         execute format('create policy tenant_only on %I using (tenant = current_setting(''lienmach.tenant'')::int)', t);
     end loop;
 end $$;
-grant select, insert, update on payment_request, bank_transfer, bank_poll, bank_cursor to lienmach_app;
+grant select, insert, update on payment_request, bank_transfer, bank_poll, bank_cursor, bank_line_unread to lienmach_app;
 grant select, insert on einvoice, einvoice_part, einvoice_day_queued to lienmach_app;

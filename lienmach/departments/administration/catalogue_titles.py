@@ -31,6 +31,8 @@ TITLES = {
     "bank-account": "Tài khoản nhận tiền",
     "nghe-nghiep": "Nghề nghiệp",
     "dan-toc": "Dân tộc",
+    "quoc-tich": "Quốc tịch",
+    "ma-tai-nan": "Tai nạn",
     "snippet": "Câu mẫu",
     "note-template": "Mẫu bệnh án ngoại trú",
     "order-set": "Bộ chỉ định",

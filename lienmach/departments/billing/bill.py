@@ -18,6 +18,7 @@ from lienmach.care.money.receipts import Receipt
 from lienmach.care.money.statements import Draft, Statement, StatementLine
 from lienmach.care.resources import Resource
 from lienmach.record.transaction import Transaction
+from lienmach.standards.vietnam import formats
 
 Said = tuple[str, dict[str, Any]]  # a key of the words, and what fills its places
 _HELD_MAX = 1000
@@ -241,6 +242,12 @@ def differences(before: Sequence[StatementLine], now: Sequence[StatementLine]) -
 
 def _number(value: Decimal) -> str:
     return f"{value.normalize():f}".replace(".", ",")
+
+
+def dong(amount: Decimal) -> str:
+    """An amount that may have hundredths: 1.234,50 ₫, and 1.234 ₫ where nothing stands behind the comma."""
+    whole = amount.to_integral_value()
+    return f"{formats.write_number(int(whole) if whole == amount else amount)} ₫"
 
 
 def is_open(encounter: Resource) -> bool:

@@ -15,7 +15,8 @@ from starlette.routing import Route
 
 from lienmach.base.actor import Actor
 from lienmach.care.money import ledger
-from lienmach.care.money.ledger import Entry
+from lienmach.care.money.ledger import Entry, Posting
+from lienmach.departments.billing import bill
 from lienmach.record.transaction import Transaction
 from lienmach.web import forms, rendering
 from lienmach.web.pages import page
@@ -35,32 +36,39 @@ KINDS = {
     "bank-returned": "Trả lại chuyển khoản",
     "fund-payment": "Quỹ BHYT thanh toán",
 }
-_SHOWN = 300
+_SHOWN = 100
 _EXPORTED = 50_000
+_MARK_DIGITS_MAX = 18
 _COLUMNS = ("entry", "at", "kind", "cause", "visit", "account", "account_name", "sub", "debit", "credit", "by", "note")
 
 
 @page("ledger.read")
 async def index(request: Request, actor: Actor) -> Response:
-    """GET /billing/ledger?day= — what stands on each account now, and what was booked on a day."""
+    """GET /billing/ledger?day=&before= — what stands on each account now, and what was booked on a day.
+
+    before: the entry whose page of older ones is wanted.
+    """
     async with request.app.state.store.begin(actor) as tx:
         on, typed, fault = _day(request, tx)
         tx.access.note("search-type", query="/billing/ledger")
         trial = await ledger.trial(tx)
-        found = await _entries(tx, on, _SHOWN + 1)
+        mark = request.query_params.get("before", "")
+        before = int(mark) if mark.isascii() and mark.isdecimal() and len(mark) <= _MARK_DIGITS_MAX else None
+        found = await _entries(tx, on, _SHOWN + 1, before=before)
+        shown = found[:_SHOWN]
         return rendering.render(
             request,
             "billing/ledger.html",
             on=on,
             typed=typed,
             fault=fault,
-            before=on - timedelta(days=1),
-            after=on + timedelta(days=1),
+            day_before=on - timedelta(days=1),
+            day_after=on + timedelta(days=1),
             is_today=on >= tx.now.astimezone(tx.tenant.time_zone).date(),
-            accounts=[_line(account, title, trial) for account, title in ledger.ACCOUNTS.items()],
-            difference=sum(trial.values(), Decimal(0)),
-            entries=found[:_SHOWN],
-            is_cut=len(found) > _SHOWN,
+            **_balances(trial),
+            entries=[(one, [_side(posting) for posting in one.postings]) for one in shown],
+            older=shown[-1].entry_id if len(found) > _SHOWN else 0,
+            is_first=before is None,
             names=ledger.ACCOUNTS,
             kinds=KINDS,
         )
@@ -84,9 +92,25 @@ async def export(request: Request, actor: Actor) -> Response:
     return Response(body, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _line(account: str, title: str, trial: dict[str, Decimal]) -> dict[str, Any]:
-    amount = trial.get(account, Decimal(0))
-    return {"account": account, "title": title, "debit": max(amount, Decimal(0)), "credit": max(-amount, Decimal(0))}
+def _balances(trial: dict[str, Decimal]) -> dict[str, Any]:
+    """accounts: (account, title, debit, credit) as text, "" for nothing; their sums; difference: text, "" for none."""
+    amounts = {account: trial.get(account, Decimal(0)) for account in ledger.ACCOUNTS}
+    difference = sum(trial.values(), Decimal(0))
+    return {
+        "accounts": [
+            (account, title, bill.dong(amounts[account]) if amounts[account] > 0 else "",
+             bill.dong(-amounts[account]) if amounts[account] < 0 else "")
+            for account, title in ledger.ACCOUNTS.items()
+        ],
+        "debits": bill.dong(sum((one for one in amounts.values() if one > 0), Decimal(0))),
+        "credits": bill.dong(-sum((one for one in amounts.values() if one < 0), Decimal(0))),
+        "difference": bill.dong(difference) if difference else "",
+    }  # fmt: skip
+
+
+def _side(posting: Posting) -> tuple[bool, str, str]:
+    """(is it a debit, account, amount as text)."""
+    return posting.amount > 0, posting.account, bill.dong(abs(posting.amount))
 
 
 def _rows(one: Entry, tx: Transaction) -> Iterator[list[str]]:
@@ -103,9 +127,9 @@ def _plain(text: str) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-async def _entries(tx: Transaction, on: date, limit: int) -> list[Entry]:
+async def _entries(tx: Transaction, on: date, limit: int, *, before: int | None = None) -> list[Entry]:
     start = datetime.combine(on, time(), tx.tenant.time_zone)
-    return await ledger.entries(tx, from_at=start, to_at=start + timedelta(days=1), limit=limit)
+    return await ledger.entries(tx, from_at=start, to_at=start + timedelta(days=1), limit=limit, before=before)
 
 
 def _day(request: Request, tx: Transaction) -> tuple[date, str, str]:

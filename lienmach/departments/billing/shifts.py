@@ -1,4 +1,7 @@
-"""Pages of the noun "shifts": a cashier opens a shift with its float, sees what was taken, counts, and hands over."""
+"""Pages of the noun "shifts": a cashier opens a shift with its float, sees what was taken, counts, and hands over.
+
+A shift that was left open is counted and closed by the director.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from starlette.routing import Route
 from lienmach.base import errors
 from lienmach.base.actor import Actor
 from lienmach.care.money import receipts, shifts
-from lienmach.care.money.receipts import Receipt
 from lienmach.care.money.shifts import Shift
 from lienmach.departments.billing import amounts_typed, visit
 from lienmach.identity import roles
@@ -22,6 +24,7 @@ from lienmach.web.pages import page
 #: Notes that are in use, largest first, in đồng.
 NOTES = (500_000, 200_000, 100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200)
 _EARLIER = 60
+_SHOWN, _PRINTED = 100, 1000  # receipts on the page of the own shift, on a slip
 
 
 @page("ledger.read")
@@ -36,8 +39,7 @@ async def change(request: Request, actor: Actor) -> Response:
 
     A difference is refused without a `reason`.
     """
-    sent = await request.form()
-    form = {name: str(value).strip()[:300] for name, value in sent.items() if isinstance(value, str)}
+    form = await _form(request)
     step = form.get("step", "")
     if step not in ("open", "count", "close"):
         raise errors.Invalid("Hãy chọn mở ca, cộng tiền hoặc chốt ca.")
@@ -56,19 +58,74 @@ async def change(request: Request, actor: Actor) -> Response:
 @page("ledger.read")
 async def show(request: Request, actor: Actor) -> Response:
     """GET /billing/shifts/{id} — the handover slip of a shift: float, taken, given out, counted, difference."""
+    return await _slip(request, actor)
+
+
+@page("shifts.close-for")
+async def close_for(request: Request, actor: Actor) -> Response:
+    """POST /billing/shifts/{id} — close the shift of somebody who left it open, as counted, with a `reason`.
+
+    `step` count adds the notes up, close closes. The slip and the ledger name both people.
+    """
+    shift_id = _id(request)
+    form = await _form(request)
+    step = form.get("step", "")
+    if step not in ("count", "close"):
+        raise errors.Invalid("Hãy chọn cộng tiền hoặc chốt ca.")
+    try:
+        counted = _counted(form)
+        if step == "count":
+            return await _slip(request, actor, form=form, counted=counted)
+        await request.app.state.store.run(
+            actor, lambda tx: shifts.close_for(tx, shift_id, counted, form.get("reason", ""))
+        )
+    except (errors.Conflict, errors.Invalid, errors.PreconditionFailed) as problem:
+        fault = rendering.sentence(request, problem)
+        return await _slip(request, actor, form=form, fault=fault, status=problem.status)
+    return RedirectResponse(f"/billing/shifts/{shift_id}", 303)
+
+
+async def _slip(
+    request: Request,
+    actor: Actor,
+    *,
+    form: dict[str, str] | None = None,
+    counted: int | None = None,
+    fault: str = "",
+    status: int = 200,
+) -> Response:
     async with request.app.state.store.begin(actor) as tx:
-        one = await shifts.read(tx, str(request.path_params["id"])[:64])
-        own = await receipts.listed(tx, shift_id=one.shift_id)
+        one = await shifts.read(tx, _id(request))
+        is_open = one.closed_at is None
+        may_close = is_open and one.login != actor.user and roles.may(actor, "shifts.close-for")
+        count, sums = await receipts.sums_of_shift(tx, one.shift_id)
         return rendering.render(
             request,
             "billing/shift.html",
+            status=status,
             one=one,
-            receipts=own,
-            sums=sums_of(own),
-            expected=one.expected if one.closed_at else await shifts.expected(tx, one.shift_id),
+            is_forgotten=one.is_forgotten(tx.now),
+            may_close=may_close,
+            number=count,
+            receipts=await receipts.listed(tx, shift_id=one.shift_id, limit=_PRINTED),
+            sums=sums,
+            expected=await shifts.expected(tx, one.shift_id) if is_open else one.expected,
             kinds=visit.KINDS,
             methods=visit.METHODS,
+            notes=NOTES,
+            form=form or {},
+            counted=counted,
+            fault=fault,
         )
+
+
+def _id(request: Request) -> str:
+    return str(request.path_params["id"])[:64]
+
+
+async def _form(request: Request) -> dict[str, str]:
+    sent = await request.form()
+    return {name: str(value).strip()[:300] for name, value in sent.items() if isinstance(value, str)}
 
 
 async def _open(tx: Transaction, form: dict[str, str]) -> str:
@@ -94,14 +151,6 @@ def _counted(form: dict[str, str]) -> int:
     return total
 
 
-def sums_of(own: list[Receipt]) -> dict[str, int]:
-    """What a shift took and gave out: by kind in cash, and all that came by transfer."""
-    found = {"payment": 0, "deposit": 0, "refund": 0, "transfer": 0}
-    for one in own:
-        found[one.kind if one.method == "cash" else "transfer"] += one.amount
-    return found
-
-
 async def _render(
     request: Request,
     actor: Actor,
@@ -116,6 +165,7 @@ async def _render(
         may_manage = roles.may(actor, "bills.manage")
         own = await shifts.current(tx) if may_manage else None
         values: dict[str, Any] = await _drawer(tx, own) if own else {}
+        running = [one for one in await shifts.open_now(tx) if own is None or one.shift_id != own.shift_id]
         return rendering.render(
             request,
             "billing/shifts.html",
@@ -125,7 +175,11 @@ async def _render(
             may_manage=may_manage,
             notes=NOTES,
             counted=counted,
-            earlier=[one for one in await shifts.listed(tx, limit=_EARLIER) if own is None or one != own],
+            running=running,
+            forgotten=sum(one.is_forgotten(tx.now) for one in running),
+            earlier=await shifts.listed(tx, is_open=False, limit=_EARLIER),
+            may_close=roles.may(actor, "shifts.close-for"),
+            now=tx.now,
             kinds=visit.KINDS,
             methods=visit.METHODS,
             form=form or {},
@@ -135,12 +189,19 @@ async def _render(
 
 
 async def _drawer(tx: Transaction, own: Shift) -> dict[str, Any]:
-    taken = await receipts.listed(tx, shift_id=own.shift_id)
-    return {"receipts": taken, "sums": sums_of(taken), "expected": await shifts.expected(tx, own.shift_id)}
+    count, sums = await receipts.sums_of_shift(tx, own.shift_id)
+    return {
+        "receipts": await receipts.listed(tx, shift_id=own.shift_id, limit=_SHOWN),
+        "count": count,
+        "sums": sums,
+        "expected": await shifts.expected(tx, own.shift_id),
+        "is_forgotten": own.is_forgotten(tx.now),
+    }
 
 
 ROUTES = (
     Route("/billing/shifts", index),
     Route("/billing/shifts", change, methods=["POST"]),
     Route("/billing/shifts/{id}", show),
+    Route("/billing/shifts/{id}", close_for, methods=["POST"]),
 )

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from lienmach.base import errors
 from lienmach.base.actor import Actor
 from lienmach.care import banner, resources
-from lienmach.care.money import accounts, poll_turns, transfers
+from lienmach.care.money import accounts, poll_turns, transfers, unread_lines
 from lienmach.care.money.accounts import Account
 from lienmach.care.money.transfers import Transfer
 from lienmach.departments.billing import bill, visits
@@ -37,19 +37,23 @@ async def index(request: Request, actor: Actor) -> Response:
 async def change(request: Request, actor: Actor) -> Response:
     """POST /billing/transfers/{id} — `step` bill or deposit assigns it to a visit, return sends it back with a reason.
 
-    The visit is `visit`, or whatever bill `text` (number, MA_LK, name) means alone.
+    The visit is `visit`, or whatever bill `text` (number, MA_LK, name) means alone. `step` seen says in `reason` what
+    became of a line of the statement that could not be read.
     """
     sent = await request.form()
     form = {name: str(sent.get(name, "")).strip()[:500] for name in ("step", "visit", "text", "reason")}
     transfer_id = str(request.path_params["id"])[:100]
     step = form["step"]
-    if step not in ("bill", "deposit", "return"):
+    if step not in ("bill", "deposit", "return", "seen"):
         raise errors.Invalid("Hãy chọn gán vào hoá đơn, nhận làm tạm ứng, hoặc trả lại.")
 
     async def work(tx: Transaction) -> str:
         if step == "return":
             await transfers.send_back(tx, transfer_id, form["reason"])
             return "returned"
+        if step == "seen":
+            await unread_lines.settle(tx, transfer_id, form["reason"])
+            return "seen"
         encounter_id = form["visit"] or await _meant(tx, form["text"])
         await transfers.assign(tx, transfer_id, encounter_id, as_=step, rest_as_deposit=step == "bill")
         return "assigned"
@@ -107,6 +111,7 @@ async def _render(
             "billing/transfers.html",
             status=status,
             tray=[{"one": one, "guesses": guesses(one, owing, known)} for one in tray],
+            unread=await unread_lines.waiting(tx),
             poll=await poll_turns.state(tx),
             recent=[one for one in await transfers.recent(tx, limit=50) if one.state != "unmatched"],
             why=transfers.WHY,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +25,9 @@ from lienmach.departments.billing.bill import Bill
 from lienmach.identity import roles
 from lienmach.record import access
 from lienmach.record.transaction import Transaction
+from lienmach.standards.bhxh.rules.findings import ERROR, Finding
 from lienmach.standards.vietnam import number_words
-from lienmach.web import formats, rendering, sessions, shell
+from lienmach.web import rendering, sessions, shell
 from lienmach.web.pages import page
 
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
@@ -77,6 +79,7 @@ async def render(
             tx, visit_facts.patient_of(found.encounter), en=shell.language_of(request) == "en"
         )
         asked = await payment_requests.of_visit(tx, encounter_id)
+        findings = await preflight.stored(tx, encounter_id)
         return rendering.render(
             request,
             "billing/visit.html",
@@ -93,13 +96,21 @@ async def render(
             codes=[_code(one) for one in asked if one.state == "open" and _is_shown(one, found)],
             stamp=stamp(bill.standing_of(found.account), found.due, found.receipts),
             invoices_of_visit=await einvoices.of_visit(tx, encounter_id),
-            findings=await preflight.stored(tx, encounter_id),
+            findings=findings,
+            holding=holding(findings, found),
             key=ids.new_id(),
             form=form or {},
             refusal=refusal,
             signing_state=state,
             **_told(request, found),
         )
+
+
+def holding(findings: Sequence[Finding], found: Bill) -> list[Finding]:
+    """The findings that hold the claim of an insured visit back; who closes its statement sees them first."""
+    if found.account is None or not found.account.is_insured:
+        return []
+    return [one for one in findings if one.level == ERROR]
 
 
 def _may_read_lines(tx: Transaction) -> bool:
@@ -154,7 +165,7 @@ def _money(request: Request, found: Bill, known: banner.Banner) -> dict[str, Any
 
 
 def _said(request: Request, source: str, values: dict[str, Any]) -> str:
-    filled = {name: value if isinstance(value, str) else formats.money(value) for name, value in values.items()}
+    filled = {name: value if isinstance(value, str) else bill.dong(value) for name, value in values.items()}
     return rendering.text(request, source, **filled)
 
 

@@ -1,4 +1,7 @@
-"""Closing the cost statement 01/KBCB of a visit: signed, and only as it was shown."""
+"""Closing the cost statement 01/KBCB of a visit: signed, and only as it was shown.
+
+Findings that hold the claim back are left to the insurance desk, or the cashier says why it is closed all the same.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from starlette.routing import Route
 from lienmach.base import errors
 from lienmach.base.actor import Actor
 from lienmach.care import signing
+from lienmach.care.claims import preflight
 from lienmach.care.money import statements
 from lienmach.departments.billing import bill, visit
 from lienmach.departments.billing.visit import Refusal
@@ -35,7 +39,14 @@ async def close(request: Request, actor: Actor) -> Response:
         found = await bill.read(tx, encounter_id)
         if not hmac.compare_digest(found.shown.encode(), form["shown"].encode()):
             raise errors.Conflict("Chi phí đã đổi sau khi bạn xem. Hãy xem lại rồi chốt.")
-        await statements.close(tx, encounter_id, signer, reason=form["reason"])
+        held = visit.holding(await preflight.stored(tx, encounter_id), found)
+        if held and len(form["reason"]) < 3:
+            raise errors.Unprocessable(
+                "Hồ sơ BHYT còn {count} lỗi phải sửa. Hãy để bàn BHYT chốt, hoặc ghi lý do rồi chốt tại đây.",
+                code="findings",
+                values={"count": len(held)},
+            )
+        await statements.close(tx, encounter_id, signer, reason=form["reason"], despite=form["reason"] if held else "")
 
     try:
         await store.run(actor, work)

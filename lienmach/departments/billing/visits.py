@@ -147,7 +147,8 @@ async def _shift(tx: Transaction, actor: Actor) -> dict[str, Any] | None:
     own = await shifts.current(tx)
     if own is None:
         return {}
-    return {"own": own, "cash": await ledger.balance(tx, "1111", own.shift_id)}
+    cash = await ledger.balance(tx, "1111", own.shift_id)
+    return {"own": own, "cash": cash, "is_forgotten": own.is_forgotten(tx.now)}
 
 
 ROUTES = (Route("/billing/visits", index), Route("/billing/visits", find, methods=["POST"]))

@@ -1,7 +1,8 @@
 """Who opened my record: when, who, in which role, why; and a word to the facility where it looks wrong.
 
-The word becomes a Task for the data protection officer. A citizen writes nothing into the record, so the house writes
-it for them, after it has made sure that the opening they mean is one of their own record.
+The word becomes a question to the data protection officer (care/access_questions.py), and the answer is read here. A
+citizen writes nothing into the record, so the house writes it for them, after it has made sure that the opening they
+mean is one of their own record.
 """
 
 from __future__ import annotations
@@ -17,24 +18,18 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from lienmach.base import clock, errors
+from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.care import resources, systems, visit_facts
+from lienmach.care import access_questions
 from lienmach.departments.citizen import own_pages
 from lienmach.identity import roles
 from lienmach.record import openings
 from lienmach.record.openings import Opening
-from lienmach.record.transaction import Transaction
-from lienmach.standards.vietnam import names
 from lienmach.web import shell
 from lienmach.web.pages import own
 
-KIND = "access-question"
-OPEN_MAX = 10  # questions of one person that nobody has answered yet
 TEXT_CHARACTERS_MAX = 500
 _COUNT = 200
-_TOO_MANY = "Bạn đã gửi {most} câu hỏi đang chờ trả lời. Mời gọi điện hoặc đến quầy tiếp đón."
-_UNANSWERED = ("requested", "received", "accepted", "in-progress", "on-hold")
 #: FHIR restful-interaction -> what was done, a key of `web/words`.
 _DONE = {
     "create": "Ghi vào hồ sơ",
@@ -95,46 +90,24 @@ async def report(request: Request, actor: Actor) -> Response:
     async with store.begin(actor) as tx:
         patient = await own_pages.person(tx)
         await openings.check(tx, patient["id"], event_id)
-    house = Actor(actor.tenant, "system", frozenset({"system"}), "HOPERAT", "/citizen/access", address=actor.address)
+    officer = roles.ROLES["dpo"].title_vi
     try:
-        await store.run(house, lambda tx: _tell(tx, patient, event_id, text))
+        await store.run(_house(actor), lambda tx: access_questions.ask(tx, patient, event_id, text, officer=officer))
     except errors.Conflict as full:
         return await _page(request, actor, failure=full)
     return RedirectResponse("/citizen/access?sent=1", 303)
 
 
-async def _tell(tx: Transaction, patient: resources.Resource, event_id: str, text: str) -> None:
-    """Store the question, once an opening: asked again it changes nothing. Raises errors.Conflict for too many."""
-    own_id = visit_facts.own_id(patient["id"], KIND, event_id)
-    waiting = await resources.find(
-        tx, "Task", ("patient", f"Patient/{patient['id']}"), ("code", f"{systems.TASK_KIND}|{KIND}"),
-        ("status", ",".join(_UNANSWERED)), count=OPEN_MAX + 1,
-    )  # fmt: skip
-    if await tx.point("Task", own_id) is not None:
-        return
-    if len(waiting) >= OPEN_MAX:
-        raise errors.Conflict(_TOO_MANY, values={"most": OPEN_MAX})
-    person, now = resources.reference(patient, names.shown(patient)), clock.to_instant(tx.now)
-    task: dict[str, Any] = {
-        "resourceType": "Task",
-        "id": own_id,
-        "status": "requested",
-        "intent": "order",
-        "code": resources.concept(systems.TASK_KIND, KIND, "Người bệnh hỏi về một lần mở hồ sơ"),
-        "focus": {"reference": f"AuditEvent/{event_id}"},
-        "for": person,
-        "requester": person,
-        "authoredOn": now,
-        "lastModified": now,
-        "performerType": [{"text": roles.ROLES["dpo"].title_vi}],
-    }
-    if text:
-        task["note"] = [{"authorReference": person, "time": now, "text": text}]
-    await resources.create(tx, task, resource_id=own_id)
+def _house(actor: Actor) -> Actor:
+    """Who writes and reads questions for a citizen, who sees no Task."""
+    return Actor(actor.tenant, "system", frozenset({"system"}), "HOPERAT", "/citizen/access", address=actor.address)
 
 
 async def _page(request: Request, actor: Actor, *, after: str = "", failure: errors.Failure | None = None) -> Response:
-    async with request.app.state.store.begin(actor) as tx:
+    store = request.app.state.store
+    async with store.begin(_house(actor)) as tx:
+        questions = await access_questions.of_person(tx, actor.reference.removeprefix("Patient/"))
+    async with store.begin(actor) as tx:
         tx.access.note("search-type", what=actor.reference, query="/citizen/access")
         patient = await own_pages.person(tx)
         found = await openings.of_person(tx, patient["id"], count=_COUNT + 1, after=after)
@@ -147,6 +120,8 @@ async def _page(request: Request, actor: Actor, *, after: str = "", failure: err
             status=failure.status if failure else 200,
             failure=failure,
             is_sent=request.query_params.get("sent") == "1",
+            questions=questions,
+            asked_about={one.event_id: one for one in shown},
             groups=grouped(shown, zone=tx.tenant.time_zone, me=actor.reference),
             titles={name: role.title_vi if language == "vi" else role.title_en for name, role in roles.ROLES.items()},
             purposes=_PURPOSES,

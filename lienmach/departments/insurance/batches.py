@@ -40,9 +40,8 @@ async def download(request: Request, actor: Actor) -> Response:
             )
         files = []
         for one in found:
-            versions = await claims.versions(tx, one.encounter_id) if one.version else []
-            if versions:
-                newest = max(versions, key=lambda each: each.version)
+            newest = await claims.newest(tx, one.encounter_id) if one.version else None
+            if newest is not None:
                 files.append((f"{one.ma_lk}-{newest.version}.xml", newest.xml))
     if not files:
         raise errors.NotFound("Ngày này chưa có hồ sơ nào được lập.")

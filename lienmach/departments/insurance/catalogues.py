@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,7 +12,7 @@ from starlette.routing import Route
 
 from lienmach.base.actor import Actor
 from lienmach.care import catalogues, resources, systems
-from lienmach.care.claims import accepted
+from lienmach.care.claims import accepted, hand_ins, own_lists
 from lienmach.departments.insurance import accepted_columns, desk_rights
 from lienmach.record.transaction import Transaction
 from lienmach.web import rendering
@@ -23,7 +24,9 @@ _SHOWN_MAX = 60
 @dataclass(frozen=True)
 class Form:
     """One form. accepted: rows that hold today, coming: that begin later. missing: (code, name) of what is used and
-    not accepted today. is_known: the facility has brought this list at all."""
+    not accepted today. is_known: the facility has brought this list at all. to_hand_in: rows of ours that are not
+    accepted or differ, waiting: of these handed in and not answered, refused: of these refused when last handed in.
+    """
 
     form: str
     title: str
@@ -31,6 +34,9 @@ class Form:
     coming: int
     is_known: bool
     missing: tuple[tuple[str, str], ...]
+    to_hand_in: int
+    waiting: int
+    refused: int
 
 
 @page("claims.read")
@@ -48,9 +54,13 @@ async def _form(tx: Transaction, form: str, today: date) -> Form:
     rows = await catalogues.all_of(tx, accepted_columns.list_of(form), limit=20_000)
     valid = {one.code for one in rows if one.valid_from <= today and (one.valid_to is None or one.valid_to >= today)}
     missing = [(code, name) for code, name in await _used(tx, form, today) if code not in valid] if rows else []
+    differing = [one.code for one in await own_lists.of_form(tx, form, today) if one.state != own_lists.SAME]
+    last = await hand_ins.last_of(tx, form)
+    states = Counter(last[code].state for code in differing if code in last)
     return Form(
         form, accepted_columns.TITLES[form], len(valid), sum(one.valid_from > today for one in rows), bool(rows),
-        tuple(sorted(missing)),
+        tuple(sorted(missing)), len(differing) - states[hand_ins.WAITING], states[hand_ins.WAITING],
+        states[hand_ins.REFUSED],
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from lienmach.base import errors
 from lienmach.base.actor import Actor
 from lienmach.care import catalogues, patients
-from lienmach.care.claims import claims, preflight, rejections
+from lienmach.care.claims import claims, preflight, refused_recalls, rejections
 from lienmach.care.claims.claims import Version
 from lienmach.departments.insurance import claim_changes, claim_clocks, claim_words, desk_rights, mending, message_words
 from lienmach.departments.insurance.claim_changes import FieldChange
@@ -20,10 +20,12 @@ from lienmach.departments.insurance.claims import UNSENT, clocks, word_of
 from lienmach.departments.insurance.visit import checked_id
 from lienmach.record.transaction import Transaction
 from lienmach.standards.bhxh import claim_xml
+from lienmach.standards.bhxh.claim_xml import Tables
 from lienmach.web import rendering, shell
 from lienmach.web.pages import page
 
 _CHANGES_MAX = 100
+_STEPS = {"resend": claims.resend, "recall": claims.recall, "leave-recall": refused_recalls.leave}
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,16 @@ async def show(request: Request, actor: Actor) -> Response:
 
 @page("claims.manage")
 async def change(request: Request, actor: Actor) -> Response:
-    """POST /insurance/claims/{id} — `step` resend or recall, with a `reason`."""
+    """POST /insurance/claims/{id} — `step` resend, recall or leave-recall, with a `reason`."""
     own = checked_id(request)
     form = {name: str(value)[:300] for name, value in (await request.form()).items()}
     step, reason = form.get("step", ""), form.get("reason", "")
-    if step not in ("resend", "recall"):
+    verb = _STEPS.get(step)
+    if verb is None:
         raise errors.Invalid("Hãy chọn gửi lại hoặc thu hồi.")
 
     async def work(tx: Transaction) -> None:
-        await (claims.resend if step == "resend" else claims.recall)(tx, own, reason)
+        await verb(tx, own, reason)
 
     try:
         await request.app.state.store.run(actor, work)
@@ -86,18 +89,21 @@ async def _render(
     own = checked_id(request)
     async with request.app.state.store.begin(actor) as tx:
         claim = await claims.read(tx, own)
+        tx.access.note("search-type", what=f"Patient/{claim.patient_id}", query=f"/insurance/claims/{own}")
         returned = await rejections.of_visit(tx, own)
         word = word_of(claim)
         values: dict[str, Any] = {
             "banner": await patients.read_banner(tx, claim.patient_id, en=shell.language_of(request) == "en"),
             "claim": claim,
             "word": word,
-            "clocks": clocks(claim, [one for one in returned if one.state == "open"], catalogues.today(tx)),
+            "clocks": clocks(claim, [one for one in returned if one.is_due], catalogues.today(tx)),
             "is_late": claim.state in UNSENT and claim_clocks.is_late(claim.finished_at, claim.sent_at, tx.now),
             "findings": mending.of_findings(actor, own, claim.patient_id, await preflight.stored(tx, own)),
             "rejections": returned,
+            "may_leave": await refused_recalls.may_be_left(tx, claim),
             "versions": _shown(await claims.versions(tx, own)),
             "words": claim_words,
+            "changed_text": claim_words.WHAT_TO_DO,
             "kinds": claim_clocks.KINDS,
             "problem_of": message_words.problem_of,
             "may": desk_rights.of(actor),
@@ -111,11 +117,13 @@ async def _render(
 def _shown(versions: list[Version]) -> list[Shown]:
     """Newest first, each with what it changed."""
     ordered = sorted(versions, key=lambda one: one.version)
-    tables = [claim_xml.read(one.xml).tables for one in ordered]
     found = []
-    for at, one in enumerate(ordered):
-        changes = claim_changes.between(tables[at - 1], tables[at]) if at else []
+    before: Tables | None = None  # of the version before it that was not given up
+    for one in ordered:
+        tables = claim_xml.read(one.xml).tables
+        changes = claim_changes.between(before, tables) if before else []
         found.append(Shown(one, changes[:_CHANGES_MAX], max(0, len(changes) - _CHANGES_MAX)))
+        before = before if one.state == "dropped" else tables
     return found[::-1]
 
 

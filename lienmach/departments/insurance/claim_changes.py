@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from lienmach.care.claims import differences
+from lienmach.care.claims.differences import Keyed
+
 Row = Mapping[str, str]
 Tables = Mapping[str, Sequence[Row]]
-#: What a row is about; rows of one table are matched by it, so that a row put in between changes no other.
-_CODES = ("MA_THUOC", "MA_DICH_VU", "MA_VAT_TU", "MA_CHI_SO")
 _NAMES = ("TEN_THUOC", "TEN_DICH_VU", "TEN_VAT_TU", "TEN_CHI_SO")
 
 
@@ -30,13 +30,11 @@ def between(before: Tables, after: Tables) -> list[FieldChange]:
     """The changes from one version to the next, in the order of the tables."""
     found: list[FieldChange] = []
     for table in sorted({*before, *after}, key=_order):
-        found += _of_table(table, _keyed(before.get(table, ())), _keyed(after.get(table, ())))
+        found += _of_table(table, differences.keyed(before.get(table, ())), differences.keyed(after.get(table, ())))
     return found
 
 
-def _of_table(
-    table: str, before: dict[tuple[str, ...], tuple[int, Row]], after: dict[tuple[str, ...], tuple[int, Row]]
-) -> list[FieldChange]:
+def _of_table(table: str, before: Keyed, after: Keyed) -> list[FieldChange]:
     found = []
     for key, (at, new) in after.items():
         if key not in before:
@@ -51,17 +49,6 @@ def _of_table(
         ]
     gone = [FieldChange(table, at, "", _name(old), "", "gone") for key, (at, old) in before.items() if key not in after]
     return found + gone
-
-
-def _keyed(rows: Sequence[Row]) -> dict[tuple[str, ...], tuple[int, Row]]:
-    """Rows by what they are about and which of the same they are, with their number."""
-    seen: Counter[str] = Counter()
-    found: dict[tuple[str, ...], tuple[int, Row]] = {}
-    for number, row in enumerate(rows, 1):
-        code = next((row[name] for name in _CODES if row.get(name)), "")
-        seen[code] += 1
-        found[code, str(seen[code])] = (number, row)
-    return found
 
 
 def _name(row: Row) -> str:

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
+from lienmach.care.claims import claims
+from lienmach.care.claims.claims import Claim
+from lienmach.departments.insurance import claim_words
 from lienmach.record.transaction import Transaction
 
+CHANGED_MAX = 200
 _MONTHS = 13  # this one and the twelve before
 
 
@@ -66,7 +70,7 @@ async def by_state(tx: Transaction, on: date | None = None) -> list[Sum]:
     )  # fmt: skip
     sums: dict[str, Sum] = {}
     for row in (*rows, *({**row, "claims": 0} for row in unbuilt)):
-        word = row["why"] if row["state"] == "waiting" else row["state"]
+        word = claim_words.state_of(row["state"], row["why"])
         known = sums.get(word, Sum(word, 0, Decimal(0)))
         sums[word] = Sum(word, known.claims + row["claims"], known.fund + (row["fund"] or 0))
     return list(sums.values())
@@ -99,6 +103,11 @@ async def by_month(tx: Transaction) -> list[Month]:
         )
         for row in rows
     ]  # fmt: skip
+
+
+async def changed(tx: Transaction) -> list[Claim]:
+    """Paid claims whose statement is another since, oldest first."""
+    return await claims.listed(tx, states=("paid",), why=claims.CHANGED, limit=CHANGED_MAX)
 
 
 def _firsts(today: date) -> list[date]:

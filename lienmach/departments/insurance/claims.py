@@ -50,7 +50,9 @@ class Line:
 
     @property
     def due_on(self) -> date:
-        """What the list is sorted by."""
+        """What the list is sorted by; what was paid and has changed since has no day and waits for nobody else."""
+        if self.word == claim_words.PAID_CHANGED:
+            return date.min
         return self.clocks[0].due_on if self.clocks else date.max
 
 
@@ -95,6 +97,8 @@ async def _found(tx: Transaction, on: date | None, state: str, text: str) -> lis
     is_done = bool(state) and not set(states) & set(claims.OPEN)
     limit = _ROWS_MAX + 1 if is_done else _LOADED_MAX
     found = await claims.listed(tx, states=states, why=why, on=on, text=text, limit=limit, is_newest=is_done)
+    if not state and not on and not text:
+        found = [*await claim_sums.changed(tx), *found]
     if found or not text:
         return found
     people = (await patients.find(tx, text, limit=_PEOPLE_MAX)).people

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from lienmach.care import outbox_delivery
-from lienmach.care.claims import answers, consideration
+from lienmach.care.claims import answers, consideration, hand_in_answers
 from lienmach.departments.insurance import (
     batches,
     catalogue,
+    catalogue_hand_in,
     catalogues,
     claim,
     claims,
@@ -42,6 +43,7 @@ DEPARTMENT = Department(
         *reconciliation.ROUTES,
         *catalogues.ROUTES,
         *catalogue.ROUTES,
+        *catalogue_hand_in.ROUTES,
     ),
     menu=(
         MenuItem(
@@ -64,6 +66,6 @@ DEPARTMENT = Department(
             note="Tra cứu thẻ, check-in, đơn thuốc quốc gia, tin nhắn: đang chờ, đã gửi, bị từ chối và vì sao.",
         ),
     ),
-    jobs=(*outbox_delivery.JOBS, *consideration.JOBS, *answers.JOBS),
+    jobs=(*outbox_delivery.JOBS, *consideration.JOBS, *answers.JOBS, *hand_in_answers.JOBS),
     on_change=tuple(OnChange(kind, consideration.CHANGED) for kind in consideration.QUOTED),
 )

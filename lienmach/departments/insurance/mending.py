@@ -19,10 +19,6 @@ _MONEY = frozenset(
     """MA_DOITUONG_KCB MUC_HUONG TYLE_TT_DV TYLE_TT_BH DON_GIA DON_GIA_BV DON_GIA_BH THANH_TIEN_BV THANH_TIEN_BH PHAM_VI
     NGAY_TTOAN NAM_QT THANG_QT""".split()
 )
-_PERSON = frozenset(
-    """HO_TEN SO_CCCD NGAY_SINH GIOI_TINH NHOM_MAU MA_QUOCTICH MA_DANTOC MA_NGHE_NGHIEP DIA_CHI MATINH_CU_TRU
-    MAHUYEN_CU_TRU MAXA_CU_TRU DIEN_THOAI""".split()
-)
 _ACCEPTED = {
     "MA_BAC_SI": "02", "NGUOI_THUC_HIEN": "02", "MA_TTDV": "02", "SO_DANG_KY": "03", "TT_THAU": "03",
     "MA_THUOC": "03", "MA_DICH_VU": "05", "MA_MAY": "06",
@@ -50,8 +46,9 @@ def place_of(actor: Actor, encounter_id: str, patient_id: str, field: str, elsew
         return Place(f"/insurance/patients/{patient_id}/card?visit={encounter_id}", roles.may(actor, "insurance.check"))
     if field in _MONEY or field.startswith("T_") or field == "cost statement":
         return Place(f"/insurance/visits/{encounter_id}", roles.may(actor, "statements.close"))
-    if field in _PERSON:
-        return Place(f"/registration/patients/{patient_id}", roles.may(actor, "patients.read"))
+    desk = preflight.desk_link_of(field, encounter_id, patient_id)
+    if desk and not (field == "GIAY_CHUYEN_TUYEN" and elsewhere.endswith("/papers")):  # the number of an own paper
+        return Place(desk, roles.may(actor, "patients.read"))
     if field in _ACCEPTED:
         return Place(f"/insurance/catalogues/{_ACCEPTED[field]}", roles.may(actor, "claims.read"))
     link = elsewhere if elsewhere.startswith("/outpatient/") else f"/outpatient/visits/{encounter_id}{elsewhere}"

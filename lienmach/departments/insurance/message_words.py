@@ -9,6 +9,8 @@ CHANNELS = {
     "prescription-sale": "Báo bán thuốc theo đơn",
     "sms": "Tin nhắn",
     "claim": "Hồ sơ giám định",
+    "catalogue": "Danh mục nộp BHXH",
+    "claim-reply": "Giải trình giám định",
     "einvoice": "Hóa đơn điện tử",
 }
 STATES = {"waiting": "Đang chờ", "sending": "Đang gửi", "sent": "Đã gửi", "refused": "Bị từ chối", "stopped": "Đã dừng"}

@@ -21,7 +21,7 @@ from lienmach.base.actor import Actor
 from lienmach.care.claims import payments_of_fund
 from lienmach.care.claims.payments_of_fund import FundLine, Paid
 from lienmach.care.money import ledger
-from lienmach.departments.insurance import claim_sums, desk_rights, fund_list
+from lienmach.departments.insurance import claim_sums, claim_words, desk_rights, fund_list
 from lienmach.departments.insurance.fund_list import Line, ListFault
 from lienmach.record.transaction import Transaction
 from lienmach.web import rendering
@@ -113,6 +113,8 @@ async def _render(
         values: dict[str, Any] = {
             "receivable": (await ledger.trial(tx)).get("1312", Decimal(0)),
             "months": await claim_sums.by_month(tx),
+            "changed_text": claim_words.WHAT_TO_DO,
+            "changed": await claim_sums.changed(tx),
             "batch": batch,
             "compared": [*wrong, *(one for one in compared if not one.is_wrong)][:_SHOWN_MAX],
             "more": max(0, len(compared) - _SHOWN_MAX),

@@ -13,14 +13,14 @@ from starlette.routing import Route
 from lienmach.base import errors
 from lienmach.base.actor import Actor
 from lienmach.care import catalogues, patients
-from lienmach.care.claims import building, claims, consideration, rejections
+from lienmach.care.claims import building, claims, differences, rejections, replies
 from lienmach.care.claims.claims import Version
 from lienmach.care.claims.rejections import Rejection
 from lienmach.care.money import accounts, statements
-from lienmach.departments.insurance import claim_clocks, claim_words, desk_rights, mending
+from lienmach.departments.insurance import claim_clocks, claim_words, desk_rights, mending, message_words
 from lienmach.record.transaction import Transaction
 from lienmach.standards.bhxh import claim_xml
-from lienmach.standards.bhxh.claim_xml import Row, Tables
+from lienmach.standards.bhxh.claim_xml import Tables
 from lienmach.web import rendering, shell
 from lienmach.web.pages import page
 
@@ -30,16 +30,12 @@ _ID = re.compile(r"[A-Za-z0-9\-]{1,64}")
 @dataclass(frozen=True)
 class Value:
     """The field and its row. sent, now: its value in the version that was sent and as the record says today, None if
-    there is no such row; rows: the whole row, (field, sent, now)."""
+    there is no such row; rows: the whole row, (field, sent, now). is_mended: whether the place has become another."""
 
     sent: str | None
     now: str | None
     rows: list[tuple[str, str, str]]
-
-    @property
-    def is_mended(self) -> bool:
-        """Whether the value has become another one."""
-        return self.sent != self.now
+    is_mended: bool
 
 
 @page("claims.read")
@@ -60,7 +56,7 @@ async def change(request: Request, actor: Actor) -> Response:
     async def work(tx: Transaction) -> None:
         rejection = await _read(tx, own)
         if step == "answer":
-            await rejections.answer(tx, own, text)
+            await replies.answer(tx, own, text)
         else:
             await claims.resend(tx, rejection.encounter_id, text)
 
@@ -88,15 +84,17 @@ async def _render(
 ) -> Response:
     async with request.app.state.store.begin(actor) as tx:
         one = await _read(tx, _id(request))
+        tx.access.note("search-type", what=f"Patient/{one.patient_id}", query=f"/insurance/rejections/{one.id}")
         versions = await claims.versions(tx, one.encounter_id)
-        now = await _tables_now(request, actor, one.encounter_id)
+        now = await _tables_now(tx, one.encounter_id)
         today = catalogues.today(tx)
         values: dict[str, Any] = {
             "banner": await patients.read_banner(tx, one.patient_id, en=shell.language_of(request) == "en"),
             "one": one,
-            "clock": claim_clocks.clock(one.kind, one.due_on, today) if one.due_on and one.state == "open" else None,
+            "clock": claim_clocks.clock(one.kind, one.due_on, today) if one.is_due else None,
             "value": _value(one, versions, now),
             "place": mending.place_of(actor, one.encounter_id, one.patient_id, one.field, rejections.link_of(one)),
+            "problem_of": message_words.problem_of,
             "words": claim_words,
             "kinds": claim_clocks.KINDS,
             "may": desk_rights.of(actor),
@@ -107,33 +105,28 @@ async def _render(
         return rendering.render(request, "insurance/rejection.html", status=status, **values)
 
 
-async def _tables_now(request: Request, actor: Actor, encounter_id: str) -> Tables:
-    """The claim as it would be built now, by whoever builds it: the desk sees all of a claim, not all of the record."""
-    async with request.app.state.store.begin(consideration.system(actor.tenant)) as tx:
-        account = await accounts.of_visit(tx, encounter_id)
-        return await building.tables_of(
-            tx, encounter_id, await statements.current(tx, encounter_id),
-            settled_at=account.settled_at if account else None,
-        )  # fmt: skip
+async def _tables_now(tx: Transaction, encounter_id: str) -> Tables:
+    """The claim as it would be built now."""
+    account = await accounts.of_visit(tx, encounter_id)
+    return await building.tables_of(
+        tx, encounter_id, await statements.current(tx, encounter_id),
+        settled_at=account.settled_at if account else None,
+    )  # fmt: skip
 
 
 def _value(one: Rejection, versions: list[Version], now: Tables) -> Value:
     version = next((each for each in versions if each.version == one.version), None)
-    old, new = _row(claim_xml.read(version.xml).tables if version else {}, one), _row(now, one)
+    sent = claim_xml.read(version.xml).tables if version else {}
+    old, new = differences.rows_at(sent, now, one.table, one.row)
     names = [*(old or {}), *(name for name in new or {} if name not in (old or {}))]
     told = [(name, (old or {}).get(name, ""), (new or {}).get(name, "")) for name in names]
     rows = [row for row in told if row[1] or row[2] or row[0] == one.field]
-    return Value(None if old is None else old.get(one.field, ""), None if new is None else new.get(one.field, ""), rows)
-
-
-def _row(tables: Tables, one: Rejection) -> Row | None:
-    """The row that a rejection names: by its STT, the first where it names none; None if there is none."""
-    rows = tables.get(one.table, ())
-    if not rows:
-        return None
-    if not one.row:
-        return rows[0]
-    return next((row for row in rows if row.get("STT") == str(one.row)), None)
+    return Value(
+        None if old is None else old.get(one.field, ""),
+        None if new is None else new.get(one.field, ""),
+        rows,
+        differences.is_mended(sent, now, one.table, one.field, one.row),
+    )
 
 
 def _id(request: Request) -> str:

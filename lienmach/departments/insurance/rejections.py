@@ -15,14 +15,14 @@ from lienmach.base.actor import Actor
 from lienmach.care import catalogues
 from lienmach.care.claims import rejections
 from lienmach.care.claims.rejections import Rejection
-from lienmach.departments.insurance import claim_clocks, claim_words, desk_rights, visit_people
+from lienmach.departments.insurance import claim_clocks, claim_words, desk_rights, message_words, visit_people
 from lienmach.departments.insurance.claim_clocks import Clock
 from lienmach.record.transaction import Transaction
 from lienmach.web import rendering, shell
 from lienmach.web.pages import page
 
 _ROWS_MAX = 100
-VIEWS = {"open": ("open",), "answered": ("answered", "mended"), "closed": ("closed",)}
+VIEWS = {"open": ("open",), "answered": ("answered", "sent", "mended"), "closed": ("accepted", "kept", "closed")}
 VIEW_WORDS = {"open": "Chưa xử lý", "answered": "Chờ trả lời", "closed": "Đã xong"}
 
 
@@ -55,6 +55,7 @@ async def index(request: Request, actor: Actor) -> Response:
             is_full=len(found) >= _ROWS_MAX,
             words=claim_words,
             kinds=claim_clocks.KINDS,
+            problem_of=message_words.problem_of,
             may=desk_rights.of(actor),
         )
 
@@ -65,7 +66,7 @@ async def _lines(tx: Transaction, found: list[Rejection], *, is_english: bool) -
     lines = []
     for one in sorted(found, key=lambda one: (one.due_on or date.max, one.said_at)):
         person = people.get(one.patient_id)
-        due = claim_clocks.clock(one.kind, one.due_on, today) if one.due_on and one.state == "open" else None
+        due = claim_clocks.clock(one.kind, one.due_on, today) if one.is_due else None
         lines.append(Line(one, person.name if person else one.ma_lk, bool(person and person.demo), due))
     return lines
 

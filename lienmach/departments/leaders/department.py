@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lienmach.departments.leaders import case, cases, day, department_totals, following, prescribing
+from lienmach.departments.leaders import (
+    case,
+    cases,
+    day,
+    department_totals,
+    following,
+    prescribing,
+    question,
+    questions,
+)
 from lienmach.web.department import Department, MenuItem, Notice
 
 DEPARTMENT = Department(
     name="leaders",
     title="Điều hành",
     folder=Path(__file__).parent,
-    routes=(*day.ROUTES, *prescribing.ROUTES, *cases.ROUTES, *case.ROUTES, *department_totals.ROUTES),
+    routes=(
+        *day.ROUTES,
+        *prescribing.ROUTES,
+        *cases.ROUTES,
+        *case.ROUTES,
+        *questions.ROUTES,
+        *question.ROUTES,
+        *department_totals.ROUTES,
+    ),
     menu=(
         MenuItem(
             "Điều hành",
@@ -27,6 +44,12 @@ DEPARTMENT = Department(
         ),
         MenuItem("Vụ việc kê đơn", "/leaders/cases", "cases.answer", note="Giải trình, góp ý và kết luận."),
         MenuItem(
+            "Câu hỏi về hồ sơ",
+            "/leaders/questions",
+            "questions.answer",
+            note="Người dân hỏi ai đã mở hồ sơ của họ; trả lời trong 72 giờ.",
+        ),
+        MenuItem(
             "Số liệu tổng hợp",
             "/leaders/department",
             "department.read",
@@ -35,6 +58,9 @@ DEPARTMENT = Department(
     ),
     jobs=following.JOBS,
     on_change=following.ON_CHANGE,
-    notices=(Notice("/leaders/cases/notice", "cases.answer", 60),),
+    notices=(
+        Notice("/leaders/cases/notice", "cases.answer", 60),
+        Notice("/leaders/questions/notice", "questions.answer", 60),
+    ),
     schema=Path(__file__).parent / "schema",
 )

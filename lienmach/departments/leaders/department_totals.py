@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,7 +14,8 @@ from starlette.routing import Route
 
 from lienmach.base.actor import Actor
 from lienmach.care import resources
-from lienmach.departments.leaders import day_figures, disclosure, icd_blocks
+from lienmach.departments.leaders import day_figures, department_crosses, disclosure, facts, icd_blocks
+from lienmach.departments.leaders.department_crosses import CrossTable
 from lienmach.departments.leaders.disclosure import Cells
 from lienmach.record.transaction import Transaction
 from lienmach.standards.vietnam import places
@@ -50,6 +52,7 @@ class MonthTotals:
     tables: tuple[tuple[str, str, tuple[Line, ...]], ...]
     shares: tuple[tuple[str, int | None], ...]
     hidden: int
+    crosses: tuple[CrossTable, ...]
 
 
 @page("department.read")
@@ -66,6 +69,8 @@ async def show(request: Request, actor: Actor) -> Response:
             progress=await day_figures.progress(tx),
             least=disclosure.LEAST,
             unknown=UNKNOWN,
+            sexes=department_crosses.SEXES,
+            bands=facts.BANDS,
         )
 
 
@@ -89,6 +94,11 @@ async def export(request: Request, actor: Actor) -> Response:
         for _, words, lines in totals.tables:
             for one in lines:
                 writer.writerow([month, say(words), _safe(one.code), say(_safe(one.name)), _shown(one.count)])
+        for table in totals.crosses:
+            for code, name in table.lines:
+                for column in (one for one in table.columns if one in table.cross.rows[code]):
+                    head = [_safe(code), f"{say(_safe(name))}, {_column(column, say)}"]
+                    writer.writerow([month, say(table.words), *head, table.cross.rows[code][column]])
     name = f"attachment; filename=lien-mach-{month}.csv"
     return Response("\ufeff" + out.getvalue(), media_type="text/csv", headers={"Content-Disposition": name})
 
@@ -115,7 +125,17 @@ async def _read(tx: Transaction, month: date) -> MonthTotals:
         )
         for name, words in _SHARES.items()
     )
-    return MonthTotals(month, is_running, total, tables, shares, sum(one.hidden for one in cells.values()))
+    crosses = [
+        department_crosses.diseases(
+            counts.get(department_crosses.BLOCKS, {}), cells["chapter"].cells, is_running=is_running
+        )
+    ]
+    if whole >= department_crosses.BOTH_LEAST:
+        names = {code: _name("commune", code, facilities) for code in counts.get("commune", {})}
+        by_age = counts.get(department_crosses.COMMUNES, {})
+        crosses.append(department_crosses.communes(by_age, cells["commune"].cells, names, is_running=is_running))
+    hidden = sum(one.hidden for one in cells.values())
+    return MonthTotals(month, is_running, total, tables, shares, hidden, tuple(crosses) if total is not None else ())
 
 
 def _lines(name: str, cells: Cells, facilities: dict[str, str]) -> tuple[Line, ...]:
@@ -156,6 +176,14 @@ async def _months(tx: Transaction) -> list[date]:
 def _chosen(tx: Transaction, request: Request, months: list[date]) -> date:
     text = request.query_params.get("month", "")
     return next((one for one in months if f"{one:%Y-%m}" == text), months[0])
+
+
+def _column(column: str, say: Callable[[str], str]) -> str:
+    """A column in words: "16-39, Nam"."""
+    if column == department_crosses.OTHER:
+        return say(UNKNOWN)
+    band, _, sex = column.partition("|")
+    return f"{band}, {say(department_crosses.SEXES[sex])}" if sex else band
 
 
 def _shown(count: int | None) -> str:

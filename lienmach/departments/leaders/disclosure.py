@@ -1,12 +1,13 @@
 """Which cells of a table may leave the house: none under five, and none that the others and the total would give away.
 
 Pure. A month that is over is told exactly, but for hidden cells; the month that runs is told in fives, rounded down, so
-that two looks on the same day do not show who came in between. docs/explanation/monitor.md says why.
+that two looks on the same day do not show who came in between. A table by two words is told in fives always, and not
+where the totals of the tables by one word would still pin a small cell down. docs/explanation/monitor.md says why.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 LEAST = 5
@@ -43,6 +44,88 @@ def protect(counts: Mapping[str, int], *, is_running: bool = False) -> Cells:
     if hidden and not _is_safe([held[code] for code in hidden]):
         return Cells(dict.fromkeys(held), None)
     return Cells({code: None if code in hidden else count for code, count in held.items()}, total)
+
+
+@dataclass(frozen=True)
+class Cross:
+    """A table by two words, in fives, rounded down. rows: row -> column -> count; what is not there had none to four
+    visits, or is hidden. Rows with less than five are not there at all. totals: of rows."""
+
+    rows: Mapping[str, Mapping[str, int]]
+    totals: Mapping[str, int]
+
+
+def cross(
+    counts: Mapping[tuple[str, str], int],
+    groups: Mapping[str, str],
+    told: Mapping[str, int | None],
+    *,
+    is_running: bool = False,
+) -> Cross:
+    """The cells by (row, column) that may be told beside the totals of groups that stand in a table by one word.
+
+    groups: row -> its group, told: group -> the total that is told, None if hidden. A group whose total is hidden tells
+    nothing here, and neither does one whose totals would pin a cell under five down. Columns have no totals: they would
+    tie the groups together.
+    """
+    by_group: dict[str, dict[str, list[int]]] = {}
+    for (row, _), count in counts.items():
+        by_group.setdefault(groups[row], {}).setdefault(row, []).append(count)
+    silent = {
+        group for group, held in by_group.items()
+        if (total := told.get(group)) is None
+        or _pins(list(held.values()), _Span(total, total + (LEAST - 1 if is_running else 0)))
+    }  # fmt: skip
+    rows: dict[str, dict[str, int]] = {}
+    sums: dict[str, int] = {}
+    for (row, column), count in counts.items():
+        if groups[row] not in silent:
+            sums[row] = sums.get(row, 0) + count
+            if (shown := _in_fives(count)) is not None:
+                rows.setdefault(row, {})[column] = shown
+    totals = {row: shown for row, count in sums.items() if (shown := _in_fives(count)) is not None}
+    return Cross({row: rows.get(row, {}) for row in totals}, totals)
+
+
+@dataclass(frozen=True)
+class _Span:
+    """What a count may be for one who reads the table."""
+
+    low: int
+    high: int
+
+
+def _pins(rows: Sequence[Sequence[int]], total: _Span) -> bool:
+    """Whether the total of these rows, and theirs in fives, leave one value for a cell of one to four.
+
+    Empty cells do not count: who knows the place knows that nobody of that kind was there.
+    """
+    spans = [[_told(count) for count in row if count] for row in rows]
+    sums = [_within(_told(sum(row)), _sum(cells)) for row, cells in zip(rows, spans, strict=True)]
+    whole = _sum(sums)
+    for row, cells, own in zip(rows, spans, sums, strict=True):
+        own = _within(own, _Span(total.low - (whole.high - own.high), total.high - (whole.low - own.low)))
+        inside = _sum(cells)
+        for count, cell in zip((one for one in row if one), cells, strict=True):
+            rest = _Span(inside.low - cell.low, inside.high - cell.high)
+            left = _within(cell, _Span(own.low - rest.high, own.high - rest.low))
+            if count < LEAST and left.low == left.high:
+                return True
+    return False
+
+
+def _told(count: int) -> _Span:
+    """What a count in fives says: 5 of 5 to 9, nothing of 0 to 4."""
+    low = count - count % LEAST
+    return _Span(low, low + LEAST - 1)
+
+
+def _sum(spans: Sequence[_Span]) -> _Span:
+    return _Span(sum(one.low for one in spans), sum(one.high for one in spans))
+
+
+def _within(one: _Span, other: _Span) -> _Span:
+    return _Span(max(one.low, other.low), min(one.high, other.high))
 
 
 def share(part: int, whole: int, *, is_running: bool = False) -> int | None:

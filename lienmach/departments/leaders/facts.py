@@ -43,6 +43,7 @@ _COMMUNE = person_draft.COMMUNE_SYSTEM
 _COUNTED = charges.COUNTED
 _BANDS = ((1, "0"), (6, "1-5"), (16, "6-15"), (40, "16-39"), (60, "40-59"), (75, "60-74"))
 _OLDEST = "75+"
+BANDS = (*(name for _, name in _BANDS), _OLDEST)
 
 
 @dataclass(frozen=True)

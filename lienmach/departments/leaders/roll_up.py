@@ -22,7 +22,8 @@ from leaders_visit where tenant = $1 and day = any($2::date[]) group by day
 """
 _MONTH = """
 with own as materialized (
-    select day, facility, commune, chapter, is_insured, items > 0 as is_prescribed from leaders_visit
+    select day, facility, commune, chapter, block, age_band, sex, is_insured, items > 0 as is_prescribed
+    from leaders_visit
     where tenant = $1 and day >= $2 and day < $2 + interval '1 month' and state <> 'cancelled')
 insert into leaders_month (tenant, month, dimension, code, visits)
 select $1, $2, 'day', day::text, count(*) from own group by day
@@ -32,6 +33,9 @@ union all select $1, $2, 'chapter', chapter, count(*) from own group by chapter
 union all select $1, $2, 'insured', case when is_insured then 'yes' else 'no' end, count(*) from own group by is_insured
 union all select $1, $2, 'prescribed', case when is_prescribed then 'yes' else 'no' end, count(*) from own
           group by is_prescribed
+union all select $1, $2, 'block-age-sex', concat_ws('|', block, age_band, sex), count(*) from own
+          group by block, age_band, sex
+union all select $1, $2, 'commune-age', concat_ws('|', commune, age_band), count(*) from own group by commune, age_band
 """
 _SWEEPS = (
     "delete from leaders_line where tenant = $1 and generation < $2",

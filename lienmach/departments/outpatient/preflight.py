@@ -7,7 +7,7 @@ docs/reference/catalogues.md for lists).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,6 +28,7 @@ from lienmach.care.drug_danger import BLOCK, INFORM, Danger, is_reason
 from lienmach.care.resources import Resource
 from lienmach.departments.outpatient.note_drafts import NoteDraft
 from lienmach.record.transaction import Transaction
+from lienmach.standards.bhxh.rules.findings import Finding
 
 BAD, WARN, INFO = "bad", "warn", "info"
 _CHILD_MONTHS = 72  # ADM-06: the weight stands on the claim below this age when a drug is prescribed
@@ -41,14 +42,18 @@ _ASKED_HERE = frozenset(
 )
 #: Fields that stand in the draft of the note until it is signed.
 _OF_THE_NOTE = frozenset("MA_BENH_CHINH MA_BENH_KT CHAN_DOAN_VAO CHAN_DOAN_RV LY_DO_VV MA_BENH DIEN_BIEN_LS".split())
+#: Places behind a visit's address that its doctor's signature closes, and who mends there (`mender` of the rules).
+_CLOSED_BY_SIGNING, _DOCTOR = ("#", "/orders", "/prescription", "/signature"), "doc"
 _CHECK_UPS = ("Z00", "Z01", "Z02")
 
 
 @dataclass(frozen=True)
 class Missing:
-    """text: a key of `web/words`, with its places. link: where to mend it, behind the address of the visit.
+    """text: a key of `web/words`, with its places. link: where to mend it, behind the address of the visit; a whole one
+    where it is the desk's.
 
-    rule: of the insurer's checks, where the text does not name it. place: table, field and row of the claim.
+    rule: of the insurer's checks, where the text does not name it. place: table, field and row of the claim. mender:
+    who can mend it, as in the rules.
     """
 
     level: str
@@ -57,6 +62,17 @@ class Missing:
     values: tuple[tuple[str, object], ...] = ()
     rule: str = ""
     place: str = ""
+    mender: str = _DOCTOR
+
+    @property
+    def is_before_signing(self) -> bool:
+        """Whether the doctor's signature closes the place where it is mended: it stays for ever if it is not mended now."""
+        return self.mender == _DOCTOR and self.level != INFO and self.link.startswith(_CLOSED_BY_SIGNING)
+
+
+def in_turn(found: Iterable[Missing]) -> list[Missing]:
+    """Gravest first; of one level first what can only be mended before the signature."""
+    return sorted(found, key=lambda one: ((BAD, WARN, INFO).index(one.level), not one.is_before_signing))
 
 
 async def of_visit(
@@ -83,7 +99,7 @@ async def of_visit(
         *await _of_order_times(tx, encounter, ordered),
         *await of_claim(tx, encounter, is_signing=True),
     ]
-    return sorted(found, key=lambda one: (BAD, WARN, INFO).index(one.level))
+    return in_turn(found)
 
 
 def _of_note(encounter: Resource, note: NoteDraft, diagnoses: Sequence[dict[str, str]]) -> list[Missing]:
@@ -216,14 +232,21 @@ async def of_claim(tx: Transaction, encounter: Resource, *, is_signing: bool = F
         Missing(
             WARN if one.level == "error" else INFO if one.level == "info" else one.level,
             one.text,
-            preflight.link_of(one),
+            _link_of(one, encounter),
             tuple(one.values),
             one.rule,
             ".".join(part for part in (one.table, one.field) if part) + (f" ({one.row})" if one.row else ""),
+            one.mender,
         )
         for one in found
         if not (is_signing and one.rule in _ASKED_HERE) and not (is_open and one.field in _OF_THE_NOTE)
     ]
+
+
+def _link_of(finding: Finding, encounter: Resource) -> str:
+    """Where a finding is mended: behind the address of the visit, or a whole address of the desk."""
+    desk = preflight.desk_link_of(finding.field, encounter["id"], visit_facts.patient_of(encounter))
+    return desk if desk and finding.table == "XML1" else preflight.link_of(finding)
 
 
 def _of_kind(encounter: Resource, main: str, ordered: Sequence[Resource]) -> list[Missing]:
@@ -245,8 +268,6 @@ def _of_times(tx: Transaction, encounter: Resource) -> list[Missing]:
     begun = visit_facts.begun_at(encounter)
     if begun is None or visit_facts.kind_of(encounter) in visit_facts.ENDS_WITH_DRUGS:
         return []
-    if tx.now.replace(second=0, microsecond=0) <= begun.replace(second=0, microsecond=0):
-        return [Missing(WARN, "Lượt khám chưa tròn một phút; giám định từ chối lượt khám không có thời gian (TIM-01).")]
     if tx.now - begun > _LONG:
         return [Missing(WARN, "Lượt khám kéo dài hơn 24 giờ; giám định sẽ hỏi (TIM-16).")]
     return []

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lienmach.base.actor import Actor
-from lienmach.care import visits
+from lienmach.care import visit_facts, visits
 from lienmach.departments.outpatient import preflight, visit_orders_frame
 from lienmach.web import rendering
 from lienmach.web.pages import page
@@ -20,12 +20,14 @@ async def show(request: Request, actor: Actor) -> Response:
         frame = await visit_orders_frame.read(tx, request, actor)
         encounter = await visits.read(tx, frame.encounter_id)
         found = await preflight.of_claim(tx, encounter)
+        is_open = visit_facts.is_open(encounter)
         return rendering.render(
             request,
             "outpatient/visit_findings.html",
             block=visit_orders_frame.block_of(request, "findings"),
             frame=frame,
-            found=sorted(found, key=lambda one: (preflight.BAD, preflight.WARN, preflight.INFO).index(one.level)),
+            now=[one for one in found if is_open and one.is_before_signing],
+            later=preflight.in_turn(one for one in found if not (is_open and one.is_before_signing)),
             tab="orders",
         )
 

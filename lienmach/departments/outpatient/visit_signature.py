@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -84,6 +85,11 @@ async def sign(request: Request, actor: Actor) -> Response:
             raise errors.Conflict("Nội dung đã đổi sau khi bạn xem; hãy đọc lại rồi ký.")
         if content.has_line_faults:
             raise errors.Unprocessable("Đơn thuốc nháp còn dòng chưa đủ liều, số lần hoặc số ngày.")
+        days = [one.days for one in content.lines]
+        category = form.get("category") or await visit_end.category_of(tx, encounter)
+        signs_from = await visit_end.signs_from(tx, encounter, category, days)
+        if signs_from is not None:
+            raise errors.Conflict("Lượt khám BHYT vừa mở trong phút này; hãy ký từ phút sau (TIM-01).")
         ending = visit_end.Ending(
             content.note.texts, content.note.main, content.note.others, content.lines, content.reasons
         )
@@ -150,6 +156,8 @@ async def _render(
         )  # fmt: skip
         day = tx.now.astimezone(tx.tenant.time_zone).date()
         decided = await visit_end.category_of(tx, encounter)
+        category = (form or {}).get("category") or decided
+        signs_from = await visit_end.signs_from(tx, encounter, category, [one.days for one in content.lines])
         values: dict[str, Any] = {
             **await chart.frame(tx, request, actor, encounter),
             **await chart.banner_values(tx, request, encounter),
@@ -165,6 +173,8 @@ async def _render(
             "decided": decided,
             "chosen": {"outcome": _DISCHARGED, "category": decided, "result": "", **(form or {})},
             "signing_state": state,
+            "signs_from": f"{signs_from:%H:%M}" if signs_from else "",
+            "wait_seconds": math.ceil((signs_from - tx.now).total_seconds()) if signs_from else 0,
             "sentences": refusals.sentences_of(request, failure) if failure else [],
         }
         return rendering.render(request, "outpatient/visit_signature.html", status=status, **values)

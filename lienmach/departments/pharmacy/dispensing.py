@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 
 from lienmach.base import clock, errors
-from lienmach.care import catalogues, charges, prescriptions, resources, stock, systems
+from lienmach.care import catalogues, charges, drug_charges, prescriptions, resources, stock, systems
 from lienmach.care.money import accounts
 from lienmach.care.resources import Resource
 from lienmach.record.change import Stored
@@ -47,6 +47,10 @@ class Line:
     @property
     def left(self) -> Decimal:
         return max(self.prescribed - self.given, Decimal(0)) if self.request["status"] in _OPEN else Decimal(0)
+
+    def handed(self, code: str = "", more: Decimal = Decimal(0)) -> dict[str, Decimal]:
+        """Drug -> what was handed over of it, with so much more (below 0: less) of one."""
+        return drug_charges.handed_over(self.dispenses, self.drug_code, {code: more} if code else {})
 
     @property
     def may_substitute(self) -> bool:
@@ -157,12 +161,12 @@ async def give(
 ) -> list[Stored]:
     """Hand out a quantity of an insured line from stock; returns the MedicationDispenses, one a lot.
 
-    drug_code: another drug with the same ingredients, where the doctor allowed it. Only after insurance desk and
-    cashier: the cost statement is closed and nothing is due, or credit was allowed. Only what is reserved: that is what
-    the statement counted; what was let go is reserved again first (`renew`). The charge becomes final with the last
-    hand-over. Raises errors.Conflict where the visit is not released (`not-released`), less is reserved
-    (`not-reserved`), the line is closed, too old, another pharmacy's, given already, or stock is short; errors.Invalid
-    for the quantity.
+    drug_code: another drug with the same ingredients, where the doctor allowed it; bill and claim then carry that drug
+    at its own price, and the desk closes the statement again. Only after insurance desk and cashier: the cost statement
+    is closed and nothing is due, or credit was allowed. Only what is reserved: that is what the statement counted; what
+    was let go is reserved again first (`renew`). The charge becomes final with the last hand-over. Raises
+    errors.Conflict where the visit is not released (`not-released`), less is reserved (`not-reserved`), the line is
+    closed, too old, another pharmacy's, given already, or stock is short; errors.Invalid for the quantity.
     """
     request = await resources.read(tx, "MedicationRequest", request_id)
     line = await _line(tx, request)
@@ -184,8 +188,9 @@ async def give(
     )
     given = line.given + quantity
     made = [await _hand_over(tx, line, chosen, one, place_id) for one in taken]
-    if promised <= quantity:  # else the rest is still expected: the statement holds as it is
-        await charges.settle(tx, cause, quantity=given, at=tx.now)
+    if promised <= quantity or chosen != line.drug_code:  # else the rest is still expected: the statement holds
+        handed = line.handed(chosen, quantity)
+        await drug_charges.settle(tx, cause, line.drug_code, handed, promised=max(promised - quantity, Decimal(0)))
     if given >= line.prescribed:
         await resources.update(tx, {**request, "status": "completed"})
     return made
@@ -203,7 +208,7 @@ async def renew(tx: Transaction, request_id: str, *, place_id: str) -> None:
     if await stock.reserved(tx, cause) >= line.left:
         raise errors.Conflict("Dòng này đã được giữ đủ; không cần giữ lại.")
     stock.reserve(tx, drug_code=line.drug_code, quantity=line.left, cause=cause, place_id=place_id)
-    await charges.renew(tx, cause, quantity=line.prescribed)
+    await charges.renew(tx, cause, quantity=line.left + line.handed(line.drug_code)[line.drug_code])
 
 
 async def sell(tx: Transaction, request_id: str, quantity: Decimal, *, drug_code: str = "") -> Stored:
@@ -258,8 +263,9 @@ async def take_back(tx: Transaction, dispense_id: str, quantity: Decimal, reason
         changed["quantity"] = {**dispense["quantity"], "value": had - quantity}
     request = await resources.read(tx, "MedicationRequest", request_id)
     line = await _line(tx, request)
-    if not await stock.reserved(tx, cause):  # else the rest is still promised, and settled when it is given or let go
-        await charges.settle(tx, cause, quantity=line.given - quantity, at=tx.now)
+    promised = await stock.reserved(tx, cause)
+    if not promised or drug_code != line.drug_code:  # else the rest is settled when it is given or let go
+        await drug_charges.settle(tx, cause, line.drug_code, line.handed(drug_code, -quantity), promised=promised)
     if request["status"] == "completed":
         await resources.update(tx, {**request, "status": "active"})
     return await resources.update(tx, changed)
@@ -284,7 +290,7 @@ async def release(tx: Transaction, cause: str) -> None:
     """Let go what is reserved for a line; its charge falls to what was given out, perhaps nothing."""
     stock.release(tx, cause)
     line = await _line(tx, await resources.follow(tx, cause))
-    await charges.settle(tx, cause, quantity=line.given, at=tx.now)
+    await drug_charges.settle(tx, cause, line.drug_code, line.handed())
 
 
 async def check_substitute(tx: Transaction, line: Line, drug_code: str) -> None:

@@ -5,6 +5,7 @@ Everything is proposed (arrival_facts.py); what the desk changes is taken. A sec
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -13,12 +14,24 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from lienmach.base import errors
+from lienmach.base import clock, errors
 from lienmach.base.actor import Actor
-from lienmach.care import booking, catalogues, facility, insurance, queue, resources, visits
+from lienmach.care import (
+    booking,
+    catalogues,
+    facility,
+    insurance,
+    person_change,
+    person_draft,
+    queue,
+    resources,
+    visit_origin,
+    visits,
+)
 from lienmach.care.booking import Booking
+from lienmach.care.person_draft import PersonDraft
 from lienmach.care.queue import Ticket
-from lienmach.departments.registration import arrival_card, arrival_facts, banners, patient
+from lienmach.departments.registration import arrival_card, arrival_facts, banners, patient, patient_fields
 from lienmach.identity import roles
 from lienmach.record.transaction import Transaction
 from lienmach.standards.vietnam import names
@@ -30,11 +43,17 @@ _AGAIN = "Hôm nay người này đã có một lượt khám đang mở. Chỉ 
 _SLIP_UNKNOWN = "Không có giấy hẹn khám lại với số này. Hãy xem lại số trên giấy, hoặc bỏ trống."
 _SLIP_OTHER = "Giấy hẹn khám lại này là của người khác."
 _SLIP_DAYS = "Giấy hẹn này chỉ dùng từ {first} đến {last}. Bỏ trống số giấy để tiếp đón như người không có giấy hẹn."
-_FIELDS = ("kind", "reason", "room", "group", "category", "booking", "slip", "card", "again")
+_ADDRESS = ("address_line", "province_code", "commune", "address_reason")
+_ORIGIN = ("from_code", "referral", "accident")
+_FIELDS = ("kind", "reason", "room", "group", "category", "booking", "slip", "card", "again", *_ADDRESS, *_ORIGIN)
 
 
 class SecondVisit(errors.Conflict):
     """The person has an open visit of today."""
+
+
+class AddressMissing(errors.Unprocessable):
+    """The person has a card and neither an address nor a reason why not."""
 
 
 @page("visits.arrive")
@@ -65,6 +84,12 @@ async def receive(request: Request, actor: Actor) -> Response:
         ticket = await request.app.state.store.run(actor, lambda tx: _receive(tx, patient_id, said))
     except SecondVisit as refusal:
         return await _form(request, actor, patient_id, said, sentence=refusal.text, is_again=True, status=409)
+    except AddressMissing as refusal:
+        faults = {"commune": rendering.sentence(request, refusal)}
+        return await _form(request, actor, patient_id, said, faults=faults, status=422)
+    except visit_origin.OriginFaulty as refusal:
+        faults = {refusal.field: rendering.sentence(request, refusal)}
+        return await _form(request, actor, patient_id, said, faults=faults, status=422)
     except (errors.Conflict, errors.Unprocessable) as refusal:
         sentence = rendering.sentence(request, refusal)
         return await _form(request, actor, patient_id, said, sentence=sentence, status=refusal.status)
@@ -89,6 +114,8 @@ async def _receive(tx: Transaction, patient_id: str, said: dict[str, str]) -> Ti
         await arrival_card.put(tx, person, arrival_card.read(said["card"]))
         await insurance.ask(tx, patient_id, moment="arrival")
     state = await insurance.state_of(tx, patient_id)
+    await _place(tx, patient_id, said, is_insured=state.card is not None)
+    origin = visit_origin.Origin(*(said[one] for one in _ORIGIN))
     group, is_emergency, priority = await _group(tx, said["group"])
     visit = await visits.open_visit(
         tx,
@@ -98,11 +125,18 @@ async def _receive(tx: Transaction, patient_id: str, said: dict[str, str]) -> Ti
         kind=said["kind"] or "01",
         reason=said["reason"],
         category=said["category"]
-        or insurance.provisional_category(home, state.card, has_appointment_slip=bool(slip), is_emergency=is_emergency),
+        or insurance.provisional_category(
+            home,
+            state.card,
+            has_referral=origin.is_referred,
+            has_appointment_slip=bool(slip),
+            is_emergency=is_emergency,
+        ),
         coverage_id=state.card.coverage_id if state.card else "",
         appointment_id=booked.appointment_id if booked else "",
         priority_group=group,
         is_emergency=is_emergency,
+        origin=origin,
     )
     if slip:
         booking.use_slip(tx, slip, visit.id)
@@ -113,6 +147,26 @@ async def _receive(tx: Transaction, patient_id: str, said: dict[str, str]) -> Ti
         tx, room.id, kind="exam", patient_id=patient_id, encounter_id=visit.id, name=names.shown(person),
         priority=priority,
     )  # fmt: skip
+
+
+async def _place(tx: Transaction, patient_id: str, said: dict[str, str], *, is_insured: bool) -> None:
+    """Keep the address, or why there is none, where the record has none and the visit will be claimed (STR-08)."""
+    patient = await resources.read(tx, "Patient", patient_id)
+    if person_change.has_address(patient):
+        return
+    before = person_change.draft_of(patient)
+    draft = _placed(before, said)
+    if is_insured and not person_draft.is_placed(draft) and not draft.address_reason:
+        raise AddressMissing(patient_fields.ADDRESS_MISSING)
+    if draft != before:
+        changed = person_change.applied(patient, draft)
+        await resources.update(tx, person_draft.stamped(changed, resources.me(tx), clock.to_instant(tx.now)))
+
+
+def _placed(draft: PersonDraft, said: dict[str, str]) -> PersonDraft:
+    """The person's details with the address that was said, if one was."""
+    typed = {name: said[name] for name in _ADDRESS if name != "commune" and said[name]}
+    return patient_fields.read_address(said, replace(draft, **typed))  # type: ignore[arg-type]
 
 
 def _none_open(patient_id: str) -> Any:
@@ -172,6 +226,7 @@ async def _form(
     said: dict[str, str],
     *,
     sentence: str = "",
+    faults: dict[str, str] | None = None,
     is_again: bool = False,
     status: int = 200,
 ) -> Response:
@@ -186,6 +241,8 @@ async def _form(
         has_slip = bool(booked and await booking.may_use_slip(tx, booked))
         own = insurance.provisional_category(proposal.home, state.card, has_appointment_slip=has_slip)
         opened = await arrival_facts.open_today(tx, patient_id)
+        filled = {**dict.fromkeys(_FIELDS, ""), **said}
+        draft = _placed(person_change.draft_of(person), filled)
         return rendering.render(
             request,
             "registration/arrival.html",
@@ -198,6 +255,13 @@ async def _form(
             category=" · ".join([own, *(one.name for one in categories if one.code == own)]),
             categories=categories,
             opened=[await _ticket(tx, one) for one in opened],
+            faults=faults or {},
+            first_fault=next(iter(faults or {}), ""),
+            draft=draft,
+            asks_address=not person_change.has_address(person) and bool(state.card or said.get("card")),
+            **patient_fields.address_values(draft),
+            origin=visit_origin.Origin(*(filled[one] for one in _ORIGIN)),
+            accidents=await catalogues.all_of(tx, visit_origin.LIST, on=queue.today(tx)),
             said={
                 **dict.fromkeys(_FIELDS, ""),
                 "kind": "01",

@@ -11,6 +11,7 @@ from lienmach.departments.registration import (
     bookings,
     patient,
     patient_access,
+    patient_details,
     patient_entry,
     patient_new,
     patients,
@@ -20,6 +21,7 @@ from lienmach.departments.registration import (
     public_number,
     queue_places,
     tickets,
+    visit_arrival,
 )
 from lienmach.record.changes import OnChange
 from lienmach.web.department import Department, MenuItem
@@ -33,9 +35,11 @@ DEPARTMENT = Department(
         *patient_new.ROUTES,
         *patient.ROUTES,
         *patient_entry.ROUTES,
+        *patient_details.ROUTES,
         *patient_access.ROUTES,
         *arrivals.ROUTES,
         *arrival.ROUTES,
+        *visit_arrival.ROUTES,
         *tickets.ROUTES,
         *places.ROUTES,
         *queue_places.ROUTES,

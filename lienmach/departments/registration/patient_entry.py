@@ -82,7 +82,7 @@ async def versions(request: Request, actor: Actor) -> Response:
             request,
             "registration/patient_versions.html",
             banner=banner,
-            tab="timeline",
+            tab="details" if kind == "Patient" else "timeline",
             patient_id=patient_id,
             entries=found.entries,
             left=left,

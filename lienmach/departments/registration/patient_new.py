@@ -10,49 +10,28 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.care import catalogues, patients, person_draft
+from lienmach.care import patients, person_draft
 from lienmach.care.person_draft import PersonDraft
+from lienmach.departments.registration import patient_fields
 from lienmach.departments.registration import patients as people_pages
+from lienmach.departments.registration.patient_fields import Typed
 from lienmach.record.transaction import Transaction
-from lienmach.standards.vietnam import ethnic_groups, names, places, qr, telex
-from lienmach.web import formats, forms, rendering, shell
+from lienmach.standards.vietnam import places, qr, telex
+from lienmach.web import forms, rendering
 from lienmach.web.pages import page
 
-_TEXTS = (
-    "name",
-    "sex",
-    "citizen_number",
-    "old_number",
-    "insurance_number",
-    "social_number",
-    "passport",
-    "phone",
-    "address_line",
-    "province_code",
-    "commune_code",
-    "address_text",
-    "former_address",
-    "ethnic_code",
-    "occupation_code",
-    "guardian",
-)
 _REASONS = {
     "same-number": "Trùng số giấy tờ",
     "same-name-and-birth": "Trùng tên và ngày sinh",
     "same-name-and-year": "Trùng tên và năm sinh",
     "same-phone": "Trùng điện thoại",
 }
-_LENGTH_MAX = 500
-_NAME_CHARACTERS_MAX = 200
-_NAME_LONG = "Họ tên dài quá 200 ký tự. Hãy xem lại: có thể thông tin khác đã bị dán vào ô này."
-_BIRTH_AHEAD = "Ngày sinh ở tương lai. Hãy xem lại năm sinh trên thẻ."
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
@@ -80,62 +59,42 @@ class Onward:
 @page("patients.register")
 async def new(request: Request, actor: Actor) -> Response:
     """GET /registration/patients/new — the empty form."""
-    await _read_occupations(request, actor)
-    return _form(request, PersonDraft(), onward=Onward.read(request.query_params))
+    return _form(request, PersonDraft(), await _lists(request, actor), onward=Onward.read(request.query_params))
 
 
 @page("patients.register")
 async def create(request: Request, actor: Actor) -> Response:
     """POST /registration/patients/new — `step` scan or draft fills the form, save stores the person."""
     form = await request.form()
-    await _read_occupations(request, actor)
+    known = await _lists(request, actor)
     step, onward = str(form.get("step", "save")), Onward.read(form)
     if step == "scan":
         draft, hint = _of_scan(str(form.get("scan", "")), str(form.get("raw", "")))
-        return _form(request, draft, hint=hint, onward=onward)
-    typed = str(form.get("birth", ""))[:_LENGTH_MAX]
-    draft = replace(_draft(form), birth=typed)
-    known = {row.code: row.name for row in request.state.occupations}
-    draft = replace(draft, occupation_name=known.get(draft.occupation_code, ""))
-    if not draft.occupation_name:
-        draft = replace(draft, occupation_code="")
+        return _form(request, draft, known, hint=hint, onward=onward)
+    typed = patient_fields.read(request, form, known)
     if step == "draft":
-        return _form(request, draft, onward=onward)
-    born = forms.read_date(typed, request.app.state.store.now())
-    faults = _faults(request, draft, born)
-    reason = str(form.get("reason", "")).strip()[:_LENGTH_MAX]
+        return _form(request, typed.draft, known, onward=onward)
+    faults = patient_fields.faults(request, typed)
+    reason = str(form.get("reason", "")).strip()[: patient_fields.LENGTH_MAX]
     if faults:
-        return _form(request, draft, status=422, faults=faults, born=born, reason=reason, onward=onward)
-    return await _save(request, actor, replace(draft, birth=born.fhir), reason, born, onward)
+        return _form(
+            request, typed.draft, known, status=422, faults=faults, born=typed.born, reason=reason, onward=onward
+        )
+    return await _save(request, actor, typed, known, reason, onward)
 
 
-async def _read_occupations(request: Request, actor: Actor) -> None:
-    """Keep the occupations of today's list beside the request, for the form."""
+async def _lists(request: Request, actor: Actor) -> patient_fields.Lists:
     async with request.app.state.store.begin(actor) as tx:
         tx.access.note("search-type", query="/registration/patients/new")
-        request.state.occupations = await catalogues.all_of(tx, "nghe-nghiep", on=catalogues.today(tx))
-
-
-def _faults(request: Request, draft: PersonDraft, born: forms.ReadDate) -> dict[str, str]:
-    """Field -> what must be mended before the person can be stored, in the order of the form."""
-    found: dict[str, str] = {}
-    for remark in person_draft.missing(draft):
-        found[remark.code.partition("-")[0]] = remark.vi if shell.language_of(request) == "vi" else remark.en
-    if len(draft.name) > _NAME_CHARACTERS_MAX:
-        found["name"] = rendering.text(request, _NAME_LONG)
-    if born.fault:
-        found["birth"] = rendering.text(request, born.fault)
-    elif born.fhir > request.app.state.store.now().astimezone(formats.ZONE).date().isoformat():
-        found["birth"] = rendering.text(request, _BIRTH_AHEAD)
-    return found
+        return await patient_fields.lists(tx)
 
 
 async def _save(
     request: Request,
     actor: Actor,
-    draft: PersonDraft,
+    typed: Typed,
+    known: patient_fields.Lists,
     reason: str,
-    born: forms.ReadDate,
     onward: Onward,
     *,
     is_again: bool = False,
@@ -144,42 +103,49 @@ async def _save(
     if not reason:
         async with store.begin(actor) as tx:
             tx.access.note("search-type", query="/registration/patients/new/similar")
-            similar = await _similar(tx, draft, request, actor, onward)
+            similar = await similar_people(tx, typed.draft, request, actor, onward)
         if similar:
-            return _form(request, draft, status=409, similar=similar, is_reason_asked=True, born=born, onward=onward)
+            return _form(
+                request, typed.draft, known, status=409, similar=similar, is_reason_asked=True, born=typed.born,
+                onward=onward,
+            )  # fmt: skip
 
     async def register(tx: Transaction) -> str:
-        return (await patients.register(tx, draft, reason_override=reason or None)).id
+        return (await patients.register(tx, typed.draft, reason_override=reason or None)).id
 
     try:
         patient_id = await store.run(actor, register)
     except errors.Conflict:  # another desk was faster with the same card: show whom it registered
         if is_again:
             raise
-        return await _save(request, actor, draft, "", born, onward, is_again=True)
+        return await _save(request, actor, typed, known, "", onward, is_again=True)
     return RedirectResponse(onward.url(patient_id), 303)
 
 
 @page("patients.register")
 async def similar(request: Request, actor: Actor) -> Response:
-    """POST /registration/patients/new/similar — who it might be already, and remarks on the numbers, while typing."""
+    """POST /registration/patients/new/similar — who it might be already, and remarks on the numbers, while typing.
+
+    `own`: the person whose details are put right, who is not similar to anybody.
+    """
     form = await request.form()
     store = request.app.state.store
     born = forms.read_date(str(form.get("birth", "")), store.now())
-    draft = replace(_draft(form), birth=born.fhir)
+    draft = replace(PersonDraft(), **{**patient_fields.texts(form), "birth": born.fhir})
     async with store.begin(actor) as tx:
         tx.access.note("search-type", query="/registration/patients/new/similar")
-        found = await _similar(tx, draft, request, actor, Onward.read(form))
+        found = await similar_people(tx, draft, request, actor, Onward.read(form), own=str(form.get("own", ""))[:64])
         return rendering.render(
             request,
-            "registration/patient_new.html",
+            patient_fields.FORM,
             block="similar",
             similar=found,
             born=born,
-            remarks=_remarks(request, draft),
+            remarks=patient_fields.remarks(request, draft),
             is_reason_asked=False,
             reason="",
             faults={},
+            own=str(form.get("own", ""))[:64],
         )
 
 
@@ -190,17 +156,17 @@ async def communes(request: Request, actor: Actor) -> Response:
     found = places.search(text, province_code=province or None, limit=12)
     return rendering.render(
         request,
-        "registration/patient_new.html",
+        patient_fields.ADDRESS,
         block="communes",
         communes=found,
         province_of={one.code: one.name for one in places.provinces(places.REFORM_ON)},
     )
 
 
-async def _similar(
-    tx: Transaction, draft: PersonDraft, request: Request, actor: Actor, onward: Onward
+async def similar_people(
+    tx: Transaction, draft: PersonDraft, request: Request, actor: Actor, onward: Onward, *, own: str = ""
 ) -> list[dict[str, Any]]:
-    found = await patients.duplicates(tx, draft)
+    """Who it might be already, as lines of the warning."""
     return [
         {
             **people_pages.line(tx, one.found, request, actor),
@@ -208,33 +174,9 @@ async def _similar(
             "is_certain": one.certain,
             "reasons": [_REASONS.get(reason, reason) for reason in one.reasons],
         }
-        for one in found
+        for one in await patients.duplicates(tx, draft)
+        if one.found.stored.id != own
     ]
-
-
-def _draft(form: FormData) -> PersonDraft:
-    """The draft of a form, without the birth date. A typed commune becomes its code if exactly one fits."""
-    draft = replace(PersonDraft(), **_texts(form))
-    typed = str(form.get("commune", "")).strip()[:80]
-    province = places.province(draft.province_code)
-    if not typed:
-        return draft
-    name, _, behind = typed.partition(",")
-    fits = [
-        one
-        for one in places.search(typed, province_code=draft.province_code or None)
-        if one.full_name.casefold() == name.strip().casefold()
-    ]
-    if len(fits) == 1:
-        return replace(draft, commune_code=fits[0].code, province_code=fits[0].province, address_text="")
-    whole = ", ".join(
-        part for part in (draft.address_line, typed, province.full_name if province and not behind else "") if part
-    )
-    return replace(draft, commune_code="", address_text=whole)
-
-
-def _texts(form: FormData) -> dict[str, Any]:
-    return {name: str(form.get(name, "")).strip()[:_LENGTH_MAX] for name in _TEXTS}
 
 
 def _of_scan(text: str, raw: str) -> tuple[PersonDraft, str]:
@@ -252,48 +194,25 @@ def _of_scan(text: str, raw: str) -> tuple[PersonDraft, str]:
     return PersonDraft(), "Không đọc được mã vừa quét. Hãy tắt bộ gõ tiếng Việt và quét lại, hoặc nhập tay."
 
 
-def _remarks(request: Request, draft: PersonDraft) -> list[str]:
-    store = request.app.state.store
-    is_vietnamese = shell.language_of(request) == "vi"
-    return [remark.vi if is_vietnamese else remark.en for remark in person_draft.check(draft, on=store.now().date())]
-
-
 def _form(
     request: Request,
     draft: PersonDraft,
+    known: patient_fields.Lists,
     *,
     status: int = 200,
     hint: str = "",
-    faults: dict[str, str] | None = None,
-    similar: list[dict[str, Any]] | None = None,
-    is_reason_asked: bool = False,
-    reason: str = "",
-    born: forms.ReadDate | None = None,
     onward: Onward = Onward(),
+    **more: Any,
 ) -> Response:
-    commune = places.commune(draft.commune_code)
+    """The page; more: what patient_fields.values takes."""
     return rendering.render(
         request,
         "registration/patient_new.html",
         status=status,
-        draft=draft,
         hint=hint,
-        faults=faults or {},
-        similar=similar or [],
-        is_reason_asked=is_reason_asked,
-        reason=reason,
-        remarks=[],
-        born=born or forms.ReadDate(draft.birth, "", ""),
-        birth=forms.write_date(draft.birth),
         onward=onward,
-        first_fault=next(iter(faults or {}), ""),
-        commune=commune.full_name if commune else "",
-        communes=(successors := places.read(draft.address_text).candidates),
-        successors=[one.full_name for one in successors],
-        province_of={},
-        provinces=sorted(places.provinces(places.REFORM_ON), key=lambda one: names.alphabet_key(one.name)),
-        groups=ethnic_groups.all_groups(),
-        occupations=request.state.occupations,
+        form_url="/registration/patients/new",
+        **patient_fields.values(draft, known, **more),
     )
 
 

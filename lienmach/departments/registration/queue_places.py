@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.care import facility, queue
+from lienmach.care import facility, person_marks, queue
 from lienmach.departments.registration import places
 from lienmach.record.transaction import Transaction
 from lienmach.web import rendering
@@ -39,6 +39,7 @@ async def show(request: Request, actor: Actor) -> Response:
             rooms=rooms,
             minutes=minutes,
             waiting=await queue.counts(tx),
+            unplaced=await person_marks.unplaced(tx, [one.patient_id for one in values["queued"] + values["resting"]]),
             sentence="",
             now=tx.now,
             **values,

@@ -19,6 +19,10 @@
     if (box) box.hidden = true;
   });
 
+  // On a phone the menu slides: the page that is open is in sight.
+  const here = one(".bar nav [aria-current]");
+  if (here) here.parentElement.scrollLeft = here.offsetLeft - (here.parentElement.clientWidth - here.offsetWidth) / 2;
+
   function goFind() {
     const box = one("[data-find]");
     if (box) { box.focus(); box.select(); return; }

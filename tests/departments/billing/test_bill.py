@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
+from lienmach.care.claims import storing
 from lienmach.care.money import receipts
+from lienmach.departments.billing import bill
+from lienmach.record.transaction import Transaction
+from lienmach.standards.bhxh.rules.findings import Finding
 from tests.care.money_visits import MoneyVisits, cause_of
 from tests.clinic import PIN, Clinic
 from tests.departments.billing.conftest import field
@@ -74,6 +78,74 @@ async def test_what_changed_since_it_was_shown_is_not_closed(visits: MoneyVisits
     answer = await cashier.post(f"/billing/visits/{visit}/statement", {"shown": shown, "pin": PIN})
     assert answer.status_code == 409 and "Chi phí đã đổi sau khi bạn xem" in cashier.words()
     assert (await visits.account(visit)).state == "finished"
+
+
+async def find(visits: MoneyVisits, visit: str, level: str) -> None:
+    """Let the rules have found something, as the job does."""
+    text = "Y lệnh {ordered} muộn hơn kết quả {done}."
+    found = Finding("TIM-07", "XML3", "NGAY_YL", 1, level, text, (("ordered", "10:00"), ("done", "09:00")), "doc")
+    await visits.run("system", _keep(visit, found))
+
+
+def _keep(visit: str, found: Finding) -> Callable[[Transaction], Awaitable[None]]:
+    async def work(tx: Transaction) -> None:
+        storing.keep_findings(tx, visit, [found])
+
+    return work
+
+
+async def test_an_insured_visit_whose_claim_has_an_error_is_closed_by_the_cashier_only_with_a_reason(
+    visits: MoneyVisits, cashier: Browser
+) -> None:
+    visit = await visits.finished(("T-KHAM", 1))
+    await find(visits, visit, "error")
+    path = f"/billing/visits/{visit}"
+    await cashier.get(path)
+    words = cashier.words()
+    assert "Hồ sơ BHYT còn 1 lỗi phải sửa" in words and "Y lệnh 10:00 muộn hơn kết quả 09:00" in words
+    form = {"shown": field(cashier, "shown"), "pin": PIN, "reason": "  "}
+    assert (await cashier.post(f"{path}/statement", form)).status_code == 422
+    assert "để bàn BHYT chốt" in cashier.words() and (await visits.account(visit)).state == "finished"
+    answer = await cashier.post(f"{path}/statement", {**form, "reason": "người bệnh phải về"})
+    assert answer.status_code == 303
+    await cashier.get(path)
+    assert "Chốt khi hồ sơ BHYT còn lỗi; lý do: người bệnh phải về" in cashier.words()
+    assert (await visits.account(visit)).state == "closed"
+
+
+@pytest.mark.parametrize("level, more", [("warn", {}), ("error", SELF)])
+async def test_a_warning_or_a_visit_that_claims_nothing_asks_for_no_reason(
+    visits: MoneyVisits, cashier: Browser, level: str, more: dict[str, str]
+) -> None:
+    visit = await visits.finished(("T-KHAM", 1), **more)
+    await find(visits, visit, level)
+    path = f"/billing/visits/{visit}"
+    await cashier.get(path)
+    assert "lỗi phải sửa" not in cashier.words()
+    answer = await cashier.post(f"{path}/statement", {"shown": field(cashier, "shown"), "pin": PIN, "reason": ""})
+    assert answer.status_code == 303
+    await cashier.get(path)
+    assert "Chốt khi hồ sơ BHYT còn lỗi" not in cashier.words()
+
+
+async def test_a_visit_with_only_a_deposit_shows_the_deposit_and_no_bill_of_nothing(
+    visits: MoneyVisits, cashier: Browser
+) -> None:
+    await visits.shift()
+    visit = await visits.clinic.visit(await visits.clinic.patient())
+    await cashier.get(f"/billing/visits/{visit}")
+    assert "Chưa phát sinh chi phí" in cashier.words() and "Không đồng" not in cashier.words()
+    await visits.deposit(visit, 200_000, "d1")
+    await cashier.get(f"/billing/visits/{visit}")
+    words = cashier.words()
+    assert "Tạm ứng đang giữ 200.000 ₫" in words and "Không đồng" not in words
+    assert bill.standing_of(await visits.account(visit)) == "open"
+
+
+async def test_the_reasons_of_a_bill_keep_the_hundredths(visits: MoneyVisits, cashier: Browser) -> None:
+    visit = await visits.finished(("T-KHAM", 1), ("T-XN", 1))
+    await cashier.get(f"/billing/visits/{visit}")
+    assert "Trong phạm vi bảo hiểm 66.500,50 ₫" in cashier.words()
 
 
 async def test_nothing_to_pay_has_no_code_no_receipt_and_says_so(visits: MoneyVisits, cashier: Browser) -> None:

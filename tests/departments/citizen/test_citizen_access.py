@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from lienmach.care import resources, systems
+from lienmach.care import access_questions, resources, systems
 from lienmach.departments.citizen import access
 from lienmach.record import openings
 from lienmach.record.openings import Opening
@@ -37,7 +37,7 @@ async def at_access(own: OwnRecord, *, address: str = "10.0.0.1", birth: str = "
 
 async def tasks(own: OwnRecord, role: str = "dpo") -> list[dict[str, Any]]:
     async with own.clinic.store.begin(own.clinic.actor(role)) as tx:
-        return await resources.find(tx, "Task", ("code", f"{systems.TASK_KIND}|{access.KIND}"))
+        return await resources.find(tx, "Task", ("code", f"{systems.TASK_KIND}|{access_questions.KIND}"))
 
 
 async def test_who_in_which_role_where_and_why(own: OwnRecord) -> None:
@@ -107,7 +107,7 @@ async def test_an_opening_of_another_record_cannot_be_asked_about(own: OwnRecord
 
 async def test_ten_questions_wait_and_the_eleventh_is_told_to_call(own: OwnRecord) -> None:
     patient_id = await own.person()
-    for _ in range(access.OPEN_MAX + 1):
+    for _ in range(access_questions.OPEN_MAX + 1):
         await look(own, "doctor", patient_id)
     async with own.clinic.store.begin(own.clinic.actor("dpo")) as tx:
         events = [one.event_id for one in await openings.of_person(tx, patient_id) if one.roles == ("doctor",)]
@@ -115,9 +115,9 @@ async def test_ten_questions_wait_and_the_eleventh_is_told_to_call(own: OwnRecor
     for number, event in enumerate(events):
         await browser.get("/citizen/access")
         answer = await browser.post("/citizen/access", {"event": event})
-        assert answer.status_code == (303 if number < access.OPEN_MAX else 409)
+        assert answer.status_code == (303 if number < access_questions.OPEN_MAX else 409)
     assert "10 câu hỏi đang chờ trả lời" in browser.words()
-    assert len(await tasks(own)) == access.OPEN_MAX
+    assert len(await tasks(own)) == access_questions.OPEN_MAX
 
 
 async def test_older_openings_are_a_page_away(own: OwnRecord, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lienmach.base.actor import Actor
 from lienmach.care import outbox, resources
-from lienmach.care.claims import answers, building, claims, storing
+from lienmach.care.claims import answers, building, claims, rejections, storing
 from lienmach.care.claims.answers import Told
 from lienmach.care.claims.claims import Claim, Version
 from lienmach.care.claims.rejections import Rejection, Said, of_visit
@@ -55,7 +55,7 @@ class ClaimVisits:
                 tx,
                 storing.NewVersion(
                     claim, claim.version + 1, reason, statement.invoice_id, data, claim_xml.content_digest(tables),
-                    statement.totals["T_BHTT"], None,
+                    statement.totals["T_BHTT"], None, mended=await rejections.mended_by(tx, own, tables),
                 ),
             )  # fmt: skip
 

@@ -165,7 +165,7 @@ async def test_a_rejection_opens_at_the_exact_field_with_what_was_sent_and_what_
     assert (await desk.get(page)).status_code == 200
     assert "XML1.HO_TEN" in desk.words() and "chưa đổi" in desk.words()
     claim = await sendings.claim(own)
-    assert f'href="/registration/patients/{claim.patient_id}"' in desk.page
+    assert f'href="/registration/patients/{claim.patient_id}/details#name"' in desk.page
 
     async def rename(tx: object) -> None:
         patient = await resources.read(tx, "Patient", claim.patient_id)  # type: ignore[arg-type]
@@ -202,7 +202,11 @@ async def test_a_rejection_is_answered_with_words_or_sent_again_and_not_without(
     assert (await desk.post(page, {"step": "answer", "text": ""})).status_code == 422
     assert (await desk.post(page, {"step": "answer", "text": "Máy trả kết quả theo lô"})).status_code == 303
     await desk.get(page)
-    assert "Đã giải trình" in desk.words() and "Máy trả kết quả theo lô" in desk.words()
+    said = desk.words()
+    assert "Giải trình chờ gửi" in said and "Máy trả kết quả theo lô" in said
+    assert "Cơ sở chưa kết nối nơi nhận này" in said and 'value="answer"' not in desk.page
+    assert (await desk.post(page, {"step": "answer", "text": "Lần nữa"})).status_code == 409
+    assert "đang chờ gửi" in desk.words()
     await desk.get(f"/insurance/rejections/{second.id}")
     answer = await desk.post(f"/insurance/rejections/{second.id}", {"step": "resend", "text": "Đã sửa giờ kết quả"})
     assert answer.status_code == 303 and (await sendings.claim(own)).asked_reason == "Đã sửa giờ kết quả"

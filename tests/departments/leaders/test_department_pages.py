@@ -135,3 +135,28 @@ async def test_an_empty_house_says_so(clinic: Clinic, browser: Browser) -> None:
     await browser.sign_in("department")
     await browser.get("/leaders/department")
     assert "Chưa có lượt khám nào trong tháng" in browser.words()
+
+
+async def test_diseases_by_age_and_sex_are_told_in_fives_and_communes_by_age_in_a_large_month_only(
+    clinic: Clinic, browser: Browser
+) -> None:
+    today = clinic.store.now().astimezone(clinic.store.tenants[1].time_zone).date()
+    chance, day = Random(3), _before(today)
+    await browser.sign_in("department")
+    for count, has_communes in ((150, False), (250, True)):
+        rows = [
+            made_visits.row(f"m{count}-{number}", day, doctor="Practitioner/nv-bacsi", chance=chance,
+                            icd="Q21.0" if number < 4 and not has_communes else "J00" if number % 3 else "I10")
+            for number in range(count - (150 if has_communes else 0))
+        ]  # fmt: skip
+        await made_visits.store(clinic, rows)
+        found = await cells(browser, f"{day:%Y-%m}")
+        await browser.get(f"/leaders/department?month={day:%Y-%m}")
+        assert "Theo nhóm bệnh ICD-10, tuổi và giới" in browser.words()
+        assert "Q20-Q28" not in browser.words(), "a row under five is not there"
+        assert ("Theo xã, phường cư trú và tuổi" in browser.words()) is has_communes
+        crosses = [found[words] for words in found if "tuổi" in words]
+        assert len(crosses) == 1 + has_communes
+        told = [int(one) for table in crosses for one in table.values()]
+        assert told and all(one >= 5 and one % 5 == 0 for one in told)
+        assert len(browser.page) < 150_000

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import uvicorn
 from playwright.async_api import Page, async_playwright
 
 from lienmach.base import postgres
-from lienmach.care import prescriptions, queue, signing, visits
+from lienmach.care import coverages, drafts, prescriptions, queue, signing, visits
+from lienmach.care.coverages import InsuredCard
 from tests.clinic import Clinic
 from tests.departments.outpatient.conftest import PIN
 from tests.web.client import PASSWORD
@@ -214,3 +216,29 @@ async def test_a_disease_is_chosen_by_typing_and_a_draft_survives_leaving(clinic
     await desk.keyboard.press("Enter")
     await desk.wait_for_selector("#history")
     assert await desk.input_value("#history") == "Khát nước"
+
+
+async def test_the_button_to_sign_an_insured_visit_opens_with_its_second_minute(clinic: Clinic, desk: Page) -> None:
+    real = clinic.store.now
+    ahead = timedelta(seconds=(52 - real().second) % 60)  # the visit begins eight seconds before its minute is over
+    clinic.store.now = lambda: real() + ahead
+    await signing.ensure(clinic.store, clinic.actor("doctor"), PIN)
+    patient_id = await clinic.patient()
+    card = InsuredCard("", "GD4860000000001", "GD", "4", initial_facility="86991", result_code="000")
+    coverage = await clinic.store.run(clinic.actor("reception"), lambda tx: coverages.keep(tx, patient_id, card))
+    visit = await clinic.visit(patient_id, category="1.1", coverage_id=coverage, reason="Ho")
+
+    async def write(tx: Any) -> None:
+        texts = {"reason": "Ho", "history": "Ho ba ngày", "examination": "Họng đỏ"}
+        drafts.save(tx, "note", visit, {"texts": texts, "main": "J00", "others": []})
+
+    await clinic.store.run(clinic.actor("doctor"), write)
+    await desk.goto(f"/outpatient/visits/{visit}/signature")
+    sign = desk.locator("button[data-visit-key=F9]")
+    assert await sign.is_disabled() and "có thể kết thúc từ" in await desk.inner_text("#wait")
+    await desk.click("text=Đỡ")
+    await desk.fill("#pin", PIN)
+    await desk.wait_for_selector("button[data-visit-key=F9]:not([disabled])")
+    assert await desk.locator("#wait").count() == 0
+    await desk.keyboard.press("F9")
+    await desk.wait_for_selector("text=Đã ký và kết thúc khám")

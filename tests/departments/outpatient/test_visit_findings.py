@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
-from lienmach.care import catalogues, coverages, resources
+from lienmach.care import catalogues, coverages, prescriptions, resources, stock
 from lienmach.care.coverages import InsuredCard
+from lienmach.care.prescriptions import RxLine
 from lienmach.standards.vietnam import identity
 from tests.clinic import Clinic
 
@@ -72,3 +76,24 @@ async def test_a_service_that_the_insurer_has_not_accepted_warns_at_once_and_an_
         answer = await browser.post(f"/outpatient/visits/{visit}/orders", {"step": f"add:{code}"})
         assert answer.status_code == 200
         assert ("mẫu 05/DM" in answer.text) is warns, code
+
+
+async def test_what_only_the_doctor_can_mend_stands_first_while_the_visit_is_open(clinic: Clinic, browser: Any) -> None:
+    visit = await insured_visit(clinic)
+
+    async def in_stock(tx: Any) -> None:
+        place, on = await stock.dispensary(tx), catalogues.today(tx) + timedelta(days=300)
+        stock.receive(tx, [stock.Lot(place, one, "L1", on, Decimal(100)) for one in ("PARA500", "PARA650")])
+
+    async def written(tx: Any) -> None:
+        lines = [RxLine(code, Decimal(1), 2, 3, payer="bhyt") for code in ("PARA500", "PARA650")]
+        await prescriptions.write(tx, visit, lines, reasons={"duplicate:paracetamol": "Hai hàm lượng"})
+
+    await clinic.store.run(clinic.actor("pharmacist"), in_stock)
+    await clinic.store.run(clinic.actor("doctor"), written)
+    await browser.sign_in("doctor")
+    answer = await browser.get(f"/outpatient/visits/{visit}/findings")
+    first = re.findall(r"<li>.*?</li>", answer.text, re.S)
+    assert "trước khi ký" in first[0] and f"/outpatient/visits/{visit}/prescription" in first[0], first
+    reception = next(one for one in first if "ADM-01" in one)
+    assert "trước khi ký" not in reception and first.index(reception) > 0, "the desk can mend it later too"

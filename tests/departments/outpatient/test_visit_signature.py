@@ -7,9 +7,12 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from lienmach.base import clock, errors
-from lienmach.care import coverages, drafts, insurance, notes, orders, resources, signing, visits
+from lienmach.care import coverages, drafts, insurance, notes, orders, resources, signing, visit_facts, visits
+from lienmach.care.claims import preflight
+from lienmach.care.coverages import InsuredCard
 from tests.clinic import Clinic
 from tests.departments.outpatient.conftest import PIN
 from tests.web.client import Browser
@@ -206,3 +209,53 @@ async def test_a_card_that_the_portal_rejects_and_a_kind_or_code_that_is_not_pai
     words = doctor.words()
     assert "CRD-04" in words and "Thẻ đã bị thu hồi" in words and "CRD-05" not in words
     assert "CAT-08" in words and "ICD-06" in words
+
+
+async def insured(clinic: Clinic, doctor: Browser, *, kind: str = "01") -> str:
+    """A visit with a card that began at the first second of a minute, at its preview ten seconds later."""
+    at = clinic.store.now().replace(hour=9, minute=0, second=0, microsecond=0)
+    clinic.store.now = lambda: at
+    person = await clinic.patient()
+    own = InsuredCard("", "GD4860000000001", "GD", "4", initial_facility="86991", result_code="000")
+    coverage = await clinic.store.run(clinic.actor("reception"), lambda tx: coverages.keep(tx, person, own))
+    visit = await clinic.visit(person, kind=kind, category="1.1", coverage_id=coverage, reason="Ho")
+    clinic.store.now = lambda: at + timedelta(seconds=10)
+    await doctor.get(f"/outpatient/visits/{visit}")
+    await doctor.post(f"/outpatient/visits/{visit}/note", {**NOTE, "next": "signature"})
+    await doctor.get(f"/outpatient/visits/{visit}/signature")
+    return visit
+
+
+async def test_an_insured_visit_is_signed_from_the_next_minute_on_and_the_page_says_from_when(
+    clinic: Clinic, doctor: Browser
+) -> None:
+    visit = await insured(clinic, doctor)
+    begun = clinic.store.now()
+    local = (begun + timedelta(seconds=50)).astimezone(ZoneInfo("Asia/Ho_Chi_Minh"))
+    assert f"có thể kết thúc từ {local:%H:%M}" in doctor.words() and 'data-wait-seconds="50"' in doctor.page
+    end = {**END, "category": "1.1", "shown": shown(doctor)}
+    clinic.store.now = lambda: begun + timedelta(seconds=49.9)
+    early = await doctor.post(f"/outpatient/visits/{visit}/signature", end)
+    assert (
+        early.status_code == 409 and "hãy ký từ phút sau" in doctor.words() and 'data-wait-seconds="1"' in doctor.page
+    )
+    clinic.store.now = lambda: begun + timedelta(seconds=50)
+    await doctor.get(f"/outpatient/visits/{visit}/signature")
+    assert "data-wait-seconds" not in doctor.page and "có thể kết thúc từ" not in doctor.words()
+    assert (await doctor.post(f"/outpatient/visits/{visit}/signature", end)).status_code == 303
+    async with clinic.store.begin(clinic.actor("doctor")) as tx:
+        assert "TIM-01" not in {one.rule for one in await preflight.findings(tx, visit, moment="close")}
+        encounter = await resources.read(tx, "Encounter", visit)
+    assert visit_facts.ended_at(encounter) == begun + timedelta(seconds=50), "the time is a fact"
+
+
+async def test_who_pays_alone_and_who_ends_with_the_last_day_of_drugs_waits_for_no_minute(
+    clinic: Clinic, doctor: Browser
+) -> None:
+    own = await insured(clinic, doctor)
+    answer = await doctor.post(f"/outpatient/visits/{own}/signature", {**END, "category": "9", "shown": shown(doctor)})
+    assert answer.status_code == 303, "signed as the patient's own"
+    lasting = await insured(clinic, doctor, kind="02")
+    assert "data-wait-seconds" not in doctor.page
+    end = {**END, "category": "1.1", "shown": shown(doctor)}
+    assert (await doctor.post(f"/outpatient/visits/{lasting}/signature", end)).status_code == 303

@@ -11,7 +11,7 @@ import pytest
 
 from lienmach.base import errors
 from lienmach.base.jobs import Taken
-from lienmach.care import charges, prescriptions, resources, stock, visit_end, visits
+from lienmach.care import charges, prescriptions, resources, stock, systems, visit_end, visits
 from lienmach.care.prescriptions import RxLine
 from lienmach.departments.pharmacy import closing, dispensing
 from tests.clinic import Clinic
@@ -196,6 +196,87 @@ async def test_a_substitute_has_the_same_ingredient_and_strength(clinic: Clinic)
         await give(clinic, line, 10, "PARA650")
     [given] = await give(clinic, line, 10, "PARA500S")
     assert resources.of(given)["substitution"] == {"wasSubstituted": True}
+
+
+async def charges_of(clinic: Clinic, request_id: str) -> dict[str, tuple[str, Decimal]]:
+    """Drug -> (status, quantity) of its charge for a line."""
+    async with clinic.store.begin(clinic.actor("pharmacist")) as tx:
+        request = await resources.read(tx, "MedicationRequest", request_id)
+        visit = resources.id_of(request["encounter"], "Encounter")
+        items = await charges.items_of_visit(tx, visit, statuses=("planned", "billable", "not-billable", "aborted"))
+        cause = f"MedicationRequest/{request_id}"
+        return {
+            resources.code_of(one["code"], systems.DRUG): (one["status"], Decimal(one["quantity"]["value"]))
+            for one in items
+            if one["supportingInformation"] == [{"reference": cause}]
+        }
+
+
+async def test_a_substitute_is_charged_instead_of_what_was_written(clinic: Clinic) -> None:
+    for drug in ("PARA500", "PARA500S"):
+        await receive(clinic, drug, 100)
+    _, [line], _ = await prescribe(clinic)
+    await give(clinic, line, 10, "PARA500S")
+    found = await charges_of(clinic, line)
+    assert found["PARA500S"] == ("billable", 10) and found["PARA500"][0] == "not-billable"
+
+
+async def test_a_part_given_as_a_substitute_leaves_the_rest_expected_as_written(clinic: Clinic) -> None:
+    for drug in ("PARA500", "PARA500S"):
+        await receive(clinic, drug, 100)
+    _, [line], _ = await prescribe(clinic)
+    await give(clinic, line, 4, "PARA500S")
+    assert await charges_of(clinic, line) == {"PARA500S": ("billable", 4), "PARA500": ("planned", 6)}
+    await give(clinic, line, 6)
+    assert await charges_of(clinic, line) == {"PARA500S": ("billable", 4), "PARA500": ("billable", 6)}
+
+
+async def test_a_substitute_that_is_brought_back_is_charged_no_more(clinic: Clinic) -> None:
+    for drug in ("PARA500", "PARA500S"):
+        await receive(clinic, drug, 100)
+    _, [line], _ = await prescribe(clinic)
+    [given] = await give(clinic, line, 4, "PARA500S")
+
+    async def back(quantity: int) -> None:
+        async def work(tx: Any) -> None:
+            await dispensing.take_back(tx, given.id, Decimal(quantity), "không uống được")
+
+        await clinic.store.run(clinic.actor("pharmacist"), work)
+
+    await back(1)
+    assert await charges_of(clinic, line) == {"PARA500S": ("billable", 3), "PARA500": ("planned", 6)}
+    await back(3)
+    found = await charges_of(clinic, line)
+    assert found["PARA500S"][0] == "not-billable" and found["PARA500"] == ("planned", 6)
+
+    async def let_go(tx: Any) -> None:
+        await dispensing.release(tx, f"MedicationRequest/{line}")
+
+    async def keep(tx: Any) -> None:
+        await dispensing.renew(tx, line, place_id=PLACE)
+
+    await clinic.store.run(clinic.actor("pharmacist"), let_go)
+    assert (await charges_of(clinic, line))["PARA500"][0] == "not-billable"
+    await clinic.store.run(clinic.actor("pharmacist"), keep)
+    assert (await charges_of(clinic, line))["PARA500"] == ("planned", 10)
+
+
+async def test_what_is_kept_again_after_a_substitute_is_only_the_rest(clinic: Clinic) -> None:
+    for drug in ("PARA500", "PARA500S"):
+        await receive(clinic, drug, 100)
+    _, [line], _ = await prescribe(clinic)
+    await give(clinic, line, 4, "PARA500S")
+
+    async def let_go(tx: Any) -> None:
+        await dispensing.release(tx, f"MedicationRequest/{line}")
+
+    async def keep(tx: Any) -> None:
+        await dispensing.renew(tx, line, place_id=PLACE)
+
+    await clinic.store.run(clinic.actor("pharmacist"), let_go)
+    assert (await charges_of(clinic, line))["PARA500S"] == ("billable", 4)
+    await clinic.store.run(clinic.actor("pharmacist"), keep)
+    assert await charges_of(clinic, line) == {"PARA500S": ("billable", 4), "PARA500": ("planned", 6)}
 
 
 async def test_a_substitute_without_the_doctors_consent_is_refused(clinic: Clinic) -> None:

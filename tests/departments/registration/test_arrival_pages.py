@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lienmach.care import booking, coverages, queue, resources, systems, visit_facts
+from lienmach.care import booking, coverages, person_change, queue, resources, systems, visit_facts, visit_origin
 from lienmach.record.transaction import Transaction
 from lienmach.standards.vietnam import identity
 from tests.clinic import Clinic
@@ -224,12 +224,13 @@ async def test_a_doctors_slip_is_good_around_its_day_and_used_once(
     assert answer.status_code == 409 and "chỉ dùng một lần" in desk.words()
 
 
+ADDRESS = {"address_line": "Số 1", "province_code": "01", "commune": "Phường Ba Đình"}
 NEW_CARD = "GD4790000123456|4e677579e1bb856e2056c4836e20c3826e|01/02/1958|1|-|79001|01/01/2026|31/12/2099"
 
 
 async def test_a_new_card_shown_at_the_desk_is_put_on_the_person(clinic: Clinic, desk: Browser, person: str) -> None:
     await desk.get(f"{ARRIVALS}/{person}")
-    answer = await desk.post(f"{ARRIVALS}/{person}", {**chosen(desk), "card": NEW_CARD})
+    answer = await desk.post(f"{ARRIVALS}/{person}", {**chosen(desk), "card": NEW_CARD, **ADDRESS})
     assert answer.status_code == 303
     (visit,) = await encounters(clinic, person)
     async with clinic.store.begin(clinic.actor("doctor")) as tx:
@@ -255,3 +256,82 @@ async def test_a_wrong_card_opens_no_visit_and_changes_nothing(
     assert answer.status_code == 422 and sentence in desk.words() and await encounters(clinic, person) == []
     async with clinic.store.begin(clinic.actor("doctor")) as tx:
         assert await coverages.of_patient(tx, person) == []
+
+
+async def test_a_card_without_an_address_is_asked_about_at_the_field_and_opens_no_visit(
+    clinic: Clinic, desk: Browser, person: str
+) -> None:
+    await desk.get(f"{ARRIVALS}/{person}")
+    answer = await desk.post(f"{ARRIVALS}/{person}", {**chosen(desk), "card": NEW_CARD, "reason": "Ho"})
+    assert answer.status_code == 422 and 'aria-describedby="commune-hint"' in desk.page and 'value="Ho"' in desk.page
+    assert await encounters(clinic, person) == []
+    answer = await desk.post(f"{ARRIVALS}/{person}", {**chosen(desk), "card": NEW_CARD, **ADDRESS})
+    assert answer.status_code == 303
+    async with clinic.store.begin(clinic.actor("doctor")) as tx:
+        found = await resources.read(tx, "Patient", person)
+    assert found["address"][0]["text"] == "Số 1, Phường Ba Đình, Hà Nội" and person_change.has_address(found)
+
+
+async def test_the_desk_may_go_on_with_a_reason_and_the_queue_shows_a_mark_until_the_address_is_there(
+    clinic: Clinic, desk: Browser, person: str
+) -> None:
+    await desk.get(f"{ARRIVALS}/{person}")
+    sent = {**chosen(desk), "card": NEW_CARD, "address_reason": "sẽ mang giấy tờ sau"}
+    assert (await desk.post(f"{ARRIVALS}/{person}", sent)).status_code == 303
+    queue_page = f"/registration/queue?place={sent['room']}"
+    await desk.get(queue_page)
+    assert "chưa có địa chỉ" in desk.words() and f"/registration/patients/{person}/details" in desk.page
+    await desk.get(f"/registration/arrivals/{person}")
+    assert "Người này chưa có địa chỉ" in desk.words() and "sẽ mang giấy tờ sau" in desk.page
+    await desk.post(f"{ARRIVALS}/{person}", {**chosen(desk), **ADDRESS, "again": "1"})
+    await desk.get(queue_page)
+    assert "chưa có địa chỉ" not in desk.words()
+
+
+async def test_who_pays_alone_is_not_asked_for_an_address_and_has_no_mark(
+    clinic: Clinic, desk: Browser, person: str
+) -> None:
+    await desk.get(f"{ARRIVALS}/{person}")
+    sent = chosen(desk)
+    assert (await desk.post(f"{ARRIVALS}/{person}", sent)).status_code == 303
+    await desk.get(f"/registration/queue?place={sent['room']}")
+    assert "chưa có địa chỉ" not in desk.words()
+
+
+async def test_referral_and_accident_are_kept_on_the_visit_and_put_right_afterwards(
+    clinic: Clinic, desk: Browser, person: str
+) -> None:
+    await desk.get(f"{ARRIVALS}/{person}")
+    sent = {**chosen(desk), "from_code": "79024", "referral": "CT/2026/7", "accident": "1", "card": NEW_CARD, **ADDRESS}
+    assert (await desk.post(f"{ARRIVALS}/{person}", sent)).status_code == 303
+    (visit,) = await encounters(clinic, person)
+    assert visit_origin.of(visit) == visit_origin.Origin("79024", "CT/2026/7", "1")
+    assert visit_facts.category_of(visit) == "1.3"
+    url = f"/registration/visits/{visit['id']}/arrival"
+    await desk.get(url)
+    assert 'value="79024"' in desk.page and "CT/2026/7" in desk.page
+    version = re.search(r'name="version" value="(\d+)"', desk.page)[1]  # type: ignore[index]
+    changed = {"version": version, "from_code": "79025", "referral": "CT/2026/7", "accident": ""}
+    assert (await desk.post(url, changed)).status_code == 303
+    (visit,) = await encounters(clinic, person)
+    assert visit_origin.of(visit) == visit_origin.Origin("79025", "CT/2026/7", "")
+    assert (await desk.post(url, {**changed, "accident": "2"})).status_code == 412
+    assert "vừa sửa" in desk.words()
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"from_code": "7902"}, "đúng 5 ký tự"),
+        ({"referral": "CT/2026/7"}, "ghi cả mã cơ sở"),
+        ({"referral": "C" * 51, "from_code": "79024"}, "50 ký tự"),
+        ({"accident": "9"}, "không có trong danh mục"),
+    ],
+)
+async def test_a_wrong_referral_is_said_at_its_field_and_opens_no_visit(
+    clinic: Clinic, desk: Browser, person: str, said: dict[str, str], sentence: str
+) -> None:
+    await desk.get(f"{ARRIVALS}/{person}")
+    answer = await desk.post(f"{ARRIVALS}/{person}", {**chosen(desk), **said})
+    assert answer.status_code == 422 and sentence in desk.words() and 'aria-invalid="true"' in desk.page
+    assert await encounters(clinic, person) == []

@@ -113,10 +113,10 @@ create table leaders_day (                     -- roll-up of a day, so that a tr
     primary key (tenant, day)
 );
 
-create table leaders_month (                   -- roll-up for the health department: visits by one word at a time
+create table leaders_month (                   -- roll-up for the health department: visits by one word, or two and three with | between
     tenant    int  not null,
     month     date not null,                    -- its first day
-    dimension text not null collate "C",        -- day, facility, commune, chapter, insured, prescribed
+    dimension text not null collate "C",        -- day, facility, commune, chapter, insured, prescribed, block-age-sex, commune-age
     code      text not null collate "C",
     visits    int  not null,
     primary key (tenant, month, dimension, code)

@@ -23,6 +23,10 @@
     if (field) { field.focus(); field.scrollIntoView({ block: "nearest" }); } else target.click();
   }, true);
 
+  // A visit of the insurance cannot be signed in the minute in which it began: the button opens with the next one.
+  const later = one("button[data-wait-seconds]");
+  if (later) setTimeout(() => { later.disabled = false; one("#wait")?.remove(); }, Number(later.dataset.waitSeconds) * 1000);
+
   // A list below a field: arrows choose, Enter takes, Esc closes. The field keeps the focus.
   const listOf = (field) => document.getElementById(field.dataset.combo);
   const options = (list) => [...list.querySelectorAll("[role=option]:not([aria-disabled])")];

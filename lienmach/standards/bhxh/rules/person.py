@@ -169,7 +169,13 @@ def _same_parts(claim: Claim, _: Surroundings) -> Iterator[Hit]:
             continue
         got = len(text.split(";")) if text else 0
         is_open = field == "GT_THE_DEN" and wanted == 1 and claim.cards[0][:2] in _OPEN_END
-        if got != wanted and not (is_open and not text):
+        if not got and not (is_open and not text):
+            say = (
+                "Thẻ chưa có {field} vì cổng chưa trả lời hoặc không thấy thẻ: mở trang thẻ, tra cứu lại theo thẻ của "
+                "người bệnh; nếu cổng vẫn không thấy thì sửa số thẻ, hoặc đổi đối tượng sang tự trả."
+            )
+            yield hit("XML1", field, 1, say, field=field)
+        elif got != wanted and not (is_open and not text):
             say = "{field} có {got} phần, số thẻ có {wanted}; mỗi thẻ một phần, hãy nhập đủ."
             yield hit("XML1", field, 1, say, field=field, got=got, wanted=wanted)
 
