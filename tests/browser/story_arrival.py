@@ -34,7 +34,7 @@ def receive(screens: Screens) -> str:
     expect(page.get_by_label("Số căn cước")).to_have_value(CITIZEN_NUMBER)
     expect(page.get_by_label("Phường, xã")).to_have_value("Phường Sài Gòn")
     expect(page.locator("#person")).to_contain_text("cũ: Phường Bến Nghé, Quận 1")
-    page.get_by_label("Điện thoại").fill(PHONE_NUMBER)
+    page.get_by_label("Điện thoại", exact=True).fill(PHONE_NUMBER)
     screens.shoot(page, "reception-registers")
     page.get_by_label("Họ và tên").press("Enter")
     page.wait_for_url(re.compile(r"/registration/arrivals/[^/]+$"))
