@@ -40,7 +40,7 @@ COUNT_MAX = 100_000
 _FAILURES_SHOWN = 20
 #: Jobs that ask again and again by the clock on the wall: on a day that is over each would be due at once, for ever.
 _BY_THE_CLOCK = frozenset({"bank.poll", "claims.answers", "einvoices.day", "pharmacy.unfetched"})
-_ROUNDS = 6  # an answer, what it changes, what is sent then, its answer
+_ROUNDS = 60  # batches: at the end of a day many visits' statements are closed, each causes a look, a claim, its answer
 _log = logging.getLogger(__name__)
 
 
@@ -169,7 +169,7 @@ def _sent_in_time(job: Job, actor: Actor) -> Job:
 
 
 async def _work(worker: Worker) -> None:
-    """Do what is due, and what that causes, in few rounds: a job that fails is due again by the wall's clock."""
+    """Do what is due, and what that causes; not for ever, for a job that fails is due again by the wall's clock."""
     for _ in range(_ROUNDS):
         if not await worker.run_once():
             return
