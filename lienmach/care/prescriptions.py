@@ -19,6 +19,7 @@ import asyncpg
 from lienmach.base import errors
 from lienmach.care import (
     charges,
+    drug_charges,
     drug_danger,
     drug_facts,
     drug_formulary,
@@ -264,10 +265,16 @@ async def _store(
 
 
 async def _end(tx: Transaction, request: Resource, word: str, reason: str) -> Stored:
-    """Stop a line. A line of which some was given out keeps what was given: its cost is final already."""
+    """Stop a line. A line of which some was given out keeps the cost of that, and of no more."""
     cause = f"MedicationRequest/{request['id']}"
+    await stock.hold(tx, cause)
     stock.release(tx, cause)
-    if not await stock.given(tx, cause):
+    if await stock.given(tx, cause):
+        code = resources.code_of(request.get("medicationCodeableConcept"), systems.DRUG)
+        done = await resources.find(tx, "MedicationDispense", ("prescription", cause))
+        kept = [one for one in done if one["status"] == "completed"]
+        await drug_charges.settle(tx, cause, code, drug_charges.handed_over(kept, code, {}))
+    else:
         await charges.cancel(tx, cause, reason)
     status = {"coding": [resources.coding(_REASON_SYSTEM, word)], "text": reason.strip()[:500]}
     return await resources.update(tx, {**request, "status": "stopped", "statusReason": status})

@@ -126,14 +126,14 @@ async def issue(
 
     The lots are chosen now, so that they can be written on what is given out, and taken when tx commits; if others
     were faster the whole unit runs again (committer.Changed). Its reservation shrinks by as much; what is reserved for
-    others is not touched. most: what may be given for this cause in all. Raises errors.Conflict with what is left.
+    others, or for the line as another drug, is not touched. most: what may be given for this cause in all. Raises
+    errors.Conflict with what is left.
     """
     today = _today(tx)
     free = (await available(tx, [drug_code], place_id=place_id))[drug_code]
-    own = await tx.fetch(
-        "select quantity from stock_reservation where tenant = $1 and cause = $2", tx.tenant.number, cause
-    )
-    free += sum((row["quantity"] for row in own), Decimal(0))
+    own = await tx.fetch(_RESERVED, tx.tenant.number, cause)
+    # What is promised as written is none of a substitute.
+    free += sum((row["quantity"] for row in own if row["drug_code"] == drug_code), Decimal(0))
     if free < quantity:
         raise _short(drug_code, quantity, free)
     taken: list[tuple[str, date, Decimal]] = []
@@ -168,16 +168,35 @@ async def issue(
     return taken
 
 
+_RESERVED = "select drug_code, quantity from stock_reservation where tenant = $1 and cause = $2"
+_STANDING = """select coalesce((select sum(quantity) from stock_reservation where tenant = $1 and cause = $2), 0) as reserved,
+                      -coalesce((select sum(quantity) from stock_move where tenant = $1 and cause = $2
+                                 and cause <> '' and kind in ('issue', 'return')), 0) as given"""
+
+
+async def hold(tx: Transaction, cause: str) -> None:
+    """What is promised to a line and what was given for it stand at the commit as tx sees them now.
+
+    Its cost is final or expected by both, so of two who give, take back or let go at once the second runs again
+    (committer.Changed). Call it before anything else of the line.
+    """
+    seen = tuple((await tx.fetch(_STANDING, tx.tenant.number, cause))[0])
+
+    async def check(connection: asyncpg.Connection) -> None:
+        if tuple(await connection.fetchrow(_STANDING, tx.tenant.number, cause)) != seen:
+            raise committer.Changed("Somebody gave or took back some of it meanwhile.")
+
+    tx.also(check)
+
+
 async def reserved(tx: Transaction, cause: str) -> Decimal:
     """What is still promised to a line."""
-    rows = await tx.fetch(
-        "select quantity from stock_reservation where tenant = $1 and cause = $2", tx.tenant.number, cause
-    )
+    rows = await tx.fetch(_RESERVED, tx.tenant.number, cause)
     return sum((row["quantity"] for row in rows), Decimal(0))
 
 
 _GIVEN = """select -coalesce(sum(quantity), 0) from stock_move
-            where tenant = $1 and cause = $2 and kind in ('issue', 'return')"""
+            where tenant = $1 and cause = $2 and cause <> '' and kind in ('issue', 'return')"""
 
 
 async def given(tx: Transaction, cause: str) -> Decimal:
@@ -193,8 +212,8 @@ def put_back(
 
     async def write(connection: asyncpg.Connection) -> None:
         out = await connection.fetchval(
-            """select -coalesce(sum(quantity), 0) from stock_move where tenant = $1 and cause = $2 and drug_code = $3
-               and lot = $4 and kind in ('issue', 'return')""",
+            """select -coalesce(sum(quantity), 0) from stock_move where tenant = $1 and cause = $2 and cause <> ''
+               and drug_code = $3 and lot = $4 and kind in ('issue', 'return')""",
             tx.tenant.number, cause, drug_code, lot,
         )  # fmt: skip
         if quantity <= 0 or out < quantity:

@@ -18,6 +18,7 @@ from lienmach.base.jobs import Taken
 from lienmach.care import outbox, resources
 from lienmach.care.claims import answers, claims, rejections, replies
 from lienmach.care.outbox import Answer
+from lienmach.record import committer
 from lienmach.simulators import insurance
 from tests.care import claim_world, outbox_work
 from tests.care.claim_world import SYSTEM, Signed
@@ -328,3 +329,44 @@ async def test_an_answer_about_an_unknown_visit_changes_nothing(clinic: Clinic) 
         await clinic.store.run(SYSTEM, lambda tx: answers.take_in(tx, "nobody", 1, told, b"{}"))
     async with clinic.store.begin(SYSTEM) as tx:
         assert await tx.fetch("select 1 from claim_answer where tenant = 1") == []
+
+
+async def test_a_fault_that_is_told_while_the_next_version_is_stored_is_looked_at_again(clinic: Clinic) -> None:
+    one = await ready(clinic)
+    told = answers.Told(
+        "rejected", (rejections.Said("appraisal", "GD1", "XML1", "HO_TEN", 1, "Sai họ tên", None),), None
+    )
+    async with portal(clinic):
+        await send(one)
+    tables = await one.tables()
+    changed = {**tables, "XML1": [{**tables["XML1"][0], "HO_TEN": "TRẦN VĂN SỬA"}]}
+    with pytest.raises(committer.Changed):
+        async with clinic.store.begin(SYSTEM) as tx:
+            assert not await rejections.mended_by(tx, one.encounter_id, changed)
+            await clinic.store.run(SYSTEM, lambda tx: answers.take_in(tx, one.encounter_id, 1, told, b"{}"))
+    async with clinic.store.begin(SYSTEM) as tx:
+        assert len(await rejections.mended_by(tx, one.encounter_id, changed)) == 1
+
+
+async def test_words_that_were_kept_are_no_end_the_place_can_still_be_mended(clinic: Clinic) -> None:
+    one = await ready(clinic)
+    desk = clinic.actor("insurance")
+    async with portal(clinic) as at:
+        fault = {"bang": "XML1", "truong": "HO_TEN", "giaiTrinh": "GIU_NGUYEN"}
+        message = await reply(one, await said_wrong(at, one, **fault), "Đúng như giấy tờ")
+        await outbox_work.send(clinic.store, message)
+        await ask(one)
+        assert (await returned(one))[0].state == "kept"
+
+        async def rename(tx: Any) -> None:
+            patient = await resources.read(tx, "Patient", one.patient_id)
+            await resources.update(tx, {**patient, "name": [{"text": "Trần Văn Sửa"}]})
+
+        await clinic.store.run(SYSTEM, rename)
+        await clinic.store.run(desk, lambda tx: claims.resend(tx, one.encounter_id, "Đã sửa họ tên"))
+        await one.consider()
+        [found] = await returned(one)
+        assert (found.state, found.mended_in, found.is_unmended) == ("mended", 2, False)
+        await send(one)
+        assert (await ask(one)).state == "accepted"
+    assert (await returned(one))[0].state == "closed"

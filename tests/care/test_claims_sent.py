@@ -11,7 +11,15 @@ import pytest
 from lienmach.base import errors
 from lienmach.base.jobs import Taken
 from lienmach.care import charges, outbox, resources, visit_facts
-from lienmach.care.claims import claims, consideration, money_lines, payments_of_fund, recalling, refused_recalls
+from lienmach.care.claims import (
+    answers,
+    claims,
+    consideration,
+    money_lines,
+    payments_of_fund,
+    recalling,
+    refused_recalls,
+)
 from lienmach.care.claims.payments_of_fund import FundLine
 from lienmach.record.transaction import Transaction
 from lienmach.simulators import insurance
@@ -101,6 +109,45 @@ async def test_a_refused_recall_is_left_and_the_claim_goes_on_as_it_was_sent(cli
     assert (second.dropped_reason, second.dropped_by) == ("Cổng từ chối, giữ hồ sơ", desk.display or desk.user)
     with pytest.raises(errors.Conflict):
         await clinic.store.run(desk, lambda tx: refused_recalls.leave(tx, one.encounter_id, "Lần nữa"))
+
+
+async def test_a_claim_whose_own_version_was_refused_says_so_after_its_recall_was_left(clinic: Clinic) -> None:
+    one = await sent(clinic)
+    desk = clinic.actor("insurance")
+    await clinic.store.run(SYSTEM, lambda tx: _refuse_newest(tx, one))
+    await clinic.store.run(desk, lambda tx: claims.recall(tx, one.encounter_id, "Gửi nhầm người bệnh"))
+    await one.consider()
+    await clinic.store.run(SYSTEM, lambda tx: _refuse_newest(tx, one))
+    await clinic.store.run(desk, lambda tx: refused_recalls.leave(tx, one.encounter_id, "Cổng từ chối, giữ hồ sơ"))
+    claim = await one.consider()
+    assert (claim.state, claim.problem) == ("ready", "refused")
+    async with running.here(insurance, structure_seconds="0", appraise_seconds="0") as portal:
+        outbox_work.connect(clinic.store, insurance_url=portal.url)
+        first = (await one.versions())[0].message_id
+        await clinic.store.run(desk, lambda tx: _retry(tx, first))
+        await outbox_work.send(clinic.store, first)
+    claim = await one.claim()
+    assert (claim.state, claim.problem, claim.sent_version) == ("sent", "", 1)
+
+
+async def test_a_recall_that_was_received_and_rejected_is_left_and_the_version_before_it_is_the_one_that_was_sent(
+    clinic: Clinic,
+) -> None:
+    one = await sent(clinic)
+    desk = clinic.actor("insurance")
+    async with running.here(insurance, structure_seconds="0", appraise_seconds="0") as portal:
+        outbox_work.connect(clinic.store, insurance_url=portal.url)
+        await outbox_work.send(clinic.store, (await one.versions())[-1].message_id)
+        await clinic.store.run(desk, lambda tx: claims.recall(tx, one.encounter_id, "Gửi nhầm người bệnh"))
+        await one.consider()
+        await outbox_work.send(clinic.store, (await one.versions())[-1].message_id)
+        assert (await one.claim()).state == "recalled"
+    told = answers.Told("rejected", (), None)
+    await clinic.store.run(SYSTEM, lambda tx: answers.take_in(tx, one.encounter_id, 2, told, b"{}"))
+    await clinic.store.run(desk, lambda tx: refused_recalls.leave(tx, one.encounter_id, "Cổng từ chối, giữ hồ sơ"))
+    claim, first = await one.claim(), (await one.versions())[0]
+    assert (claim.state, claim.sent_version) == ("sent", 1)
+    assert (claim.transaction_number, claim.sent_at) == (first.transaction_number, first.sent_at)
 
 
 async def test_a_recall_that_was_given_up_never_goes_and_its_number_is_not_used_again(clinic: Clinic) -> None:

@@ -69,7 +69,9 @@ async def receive(tx: Transaction, message: Message, answer: Answer) -> None:
         )  # fmt: skip
         await connection.execute(
             """update claim set sent_version = $3, sent_at = $4, transaction_number = $5,
-                                state = case when state = 'ready' and version = $3 then
+                                state = case when state = 'ready' and $3 = (
+                                        select max(version) from claim_version
+                                        where tenant = $1 and encounter_id = $2 and state <> 'dropped') then
                                     case when recall_reason <> '' then 'recalled' else 'sent' end else state end
                where tenant = $1 and encounter_id = $2 and sent_version < $3""",
             tx.tenant.number, encounter_id, version, tx.now, transaction,

@@ -102,8 +102,9 @@ class Version:
 _CLAIM = """select c.*, coalesce(case when m.state in ('refused', 'stopped') then m.state
                                       when m.state = 'waiting' then m.problem end, '') as problem
             from claim c
-            left join claim_version v on v.tenant = $1 and v.encounter_id = c.encounter_id and v.version = c.version
-                and v.state <> 'dropped'
+            left join claim_version v on v.tenant = $1 and v.encounter_id = c.encounter_id and v.version = (
+                select max(w.version) from claim_version w
+                where w.tenant = $1 and w.encounter_id = c.encounter_id and w.state <> 'dropped')
             left join outbox_message m on m.tenant = $1 and m.message_id = v.message_id
             where c.tenant = $1 and """
 

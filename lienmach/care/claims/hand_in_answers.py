@@ -6,6 +6,7 @@ CHAP_NHAN and TU_CHOI for the whole list), dsDong with MA_NOI_BO, ketQua, tuNgay
 
 from __future__ import annotations
 
+import functools
 import weakref
 from datetime import date, datetime, timedelta
 
@@ -27,6 +28,7 @@ _FINAL = ("DA_XU_LY", "CHAP_NHAN", "TU_CHOI")
 async def ask(store: Store, job: Taken) -> None:
     """Ask what has become of a hand-in, take it in, and ask again later while the portal is at it.
 
+    After 60 days nobody asks any more, and its rows can be handed in again: a portal that has lost it never answers.
     Safe to run twice because the portal is only read, and rows that were told about are left alone.
     """
     actor = Actor(job.tenant, "system", frozenset({"system"}), "HOPERAT", hand_ins.ANSWERS)
@@ -35,8 +37,9 @@ async def ask(store: Store, job: Taken) -> None:
         one = await hand_ins.read(tx, own)
     if not one.transaction or not one.waiting:
         return
-    age = store.now() - one.handed_at
+    age = store.now() - (one.sent_at or one.handed_at)
     if age > timedelta(days=ASKED_DAYS):
+        await store.run(actor, functools.partial(hand_ins.take_in, one=one, verdicts=()))
         return
     answer = await _asked(store, one.transaction)
     verdicts = read(one, answer, [row.code for row in await _rows(store, actor, one)])

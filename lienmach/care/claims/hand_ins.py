@@ -31,7 +31,7 @@ ROWS_MAX = 3000
 WAITING, ACCEPTED, REFUSED, DROPPED = "waiting", "accepted", "refused", "dropped"
 _READ = """
 select h.hand_in_id, h.form, h.message_id, h.handed_at, h.handed_by, h.from_on, h.transaction_number as transaction,
-       h.answered_at, m.state, m.problem, r.waiting, r.accepted, r.refused
+       h.sent_at, h.answered_at, m.state, m.problem, r.waiting, r.accepted, r.refused
 from catalogue_hand_in h
 join outbox_message m on m.tenant = h.tenant and m.message_id = h.message_id
 cross join lateral (
@@ -47,7 +47,7 @@ _TWICE = "Có dòng đã nằm trong một lần nộp đang chờ trả lời; 
 class HandIn:
     """One hand-in. state, problem: of its message in the outbox. transaction: the portal's receipt, "" before it.
 
-    waiting, accepted, refused: rows. answered_at: when the portal has told about all of them.
+    waiting, accepted, refused: rows. sent_at: when the portal took it. answered_at: when it has told about all of them.
     """
 
     hand_in_id: str
@@ -57,6 +57,7 @@ class HandIn:
     handed_by: str
     from_on: date
     transaction: str
+    sent_at: datetime | None
     answered_at: datetime | None
     state: str
     problem: str
@@ -192,6 +193,11 @@ async def last_of(tx: Transaction, form: str) -> dict[str, HandedRow]:
         tx.tenant.number, form,
     )  # fmt: skip
     return {row["code"]: HandedRow(**{**dict(row), "data": fhir_json.parse(row["data"].encode())}) for row in rows}
+
+
+def machine_codes(last: Mapping[str, HandedRow]) -> dict[str, str]:
+    """Device -> the MA_MAY under which it was handed in last; nothing for forms without machines."""
+    return {str(one.data["device"]): one.code for one in last.values() if one.data.get("device")}
 
 
 async def receive(tx: Transaction, message: Message, answer: Answer) -> None:

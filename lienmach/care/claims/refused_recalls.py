@@ -39,7 +39,10 @@ async def leave(tx: Transaction, encounter_id: str, reason: str) -> None:
     if not dropped:
         raise errors.Conflict("Chỉ bỏ thu hồi được khi cổng giám định đã từ chối bản thu hồi.")
     if not accounts.is_insured(await resources.read(tx, "Encounter", encounter_id)):
-        raise errors.Conflict("Lượt khám này nay do người bệnh tự trả: hãy sửa đối tượng trước, rồi bỏ thu hồi.")
+        raise errors.Conflict(
+            "Lượt khám này đã chuyển đối tượng sang người bệnh tự trả nên không bỏ thu hồi được; hãy gửi lại bản thu hồi với "
+            "lý do."
+        )
     own = [one.version for one in dropped]
     last = next(one for one in await _descending(tx, encounter_id) if one.version not in own)
     messages, who = [one.message_id for one in dropped], tx.actor.display or tx.actor.user
@@ -47,11 +50,11 @@ async def leave(tx: Transaction, encounter_id: str, reason: str) -> None:
     async def write(connection: asyncpg.Connection) -> None:
         left = await connection.fetchval(
             """update claim set recall_reason = '', asked_reason = '', asked_by = '', state = $3, why = '', t_bhtt = $4,
-                                transaction_number = $5, sent_at = $6, queued_at = $7
+                                transaction_number = $5, sent_at = $6, queued_at = $7, sent_version = $9
                where tenant = $1 and encounter_id = $2 and version = $8 and recall_reason <> '' and state <> 'paid'
                returning true""",
             tx.tenant.number, encounter_id, storing.state_of(last), last.t_bhtt, last.transaction_number, last.sent_at,
-            last.built_at, claim.version,
+            last.built_at, claim.version, last.version if last.sent_at is not None else 0,
         )  # fmt: skip
         if not left:
             raise errors.Conflict("Hồ sơ vừa thay đổi; hãy tải lại trang.")
@@ -76,7 +79,8 @@ async def leave(tx: Transaction, encounter_id: str, reason: str) -> None:
 async def _restore(connection: asyncpg.Connection, tx: Transaction, encounter_id: str, dropped: list[int]) -> None:
     """What the recall had mended stands again; what the portal said of the recall itself is done with."""
     await connection.execute(
-        """update claim_rejection set mended_in = 0, state = case when receipt <> '' then 'sent'
+        """update claim_rejection set mended_in = 0, state = case when verdict <> '' then 'kept'
+                                                                 when receipt <> '' then 'sent'
                                                                  when reply <> '' then 'answered' else 'open' end
            where tenant = $1 and encounter_id = $2 and mended_in = any($3) and state = 'mended'""",
         tx.tenant.number, encounter_id, dropped,

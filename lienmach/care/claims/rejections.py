@@ -1,8 +1,8 @@
 """What the portal rejected of a claim: structure errors and appraisal, each at the field that it names, with a clock.
 
 open -> answered (words of ours are queued) -> sent (the portal has them) -> accepted or kept, as it says (replies.py).
-open, answered, sent -> mended: a later version in which the place that it names is another. -> closed: the version was
-accepted, or the portal said the same of a later one. Nothing is deleted.
+open, answered, sent, kept -> mended: a later version in which the place that it names is another. -> closed: the
+version was accepted, or the portal said the same of a later one. Nothing is deleted.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import asyncpg
 
 from lienmach.care.claims import differences, preflight
+from lienmach.record import committer
 from lienmach.record.transaction import Transaction
 from lienmach.standards.bhxh import claim_xml
 from lienmach.standards.bhxh.claim_xml import Tables
@@ -110,6 +111,11 @@ _LISTED = """(select * from (
 _BY_DUE = "select " + _MEMBERS + " from " + _LISTED + _BESIDE + " order by r.due_on, r.said_at, r.rejection_id"
 
 
+_STANDING = """select r.rejection_id, r.table_name, r.field, r.row, r.version, v.xml from claim_rejection r
+    join claim_version v using (tenant, encounter_id, version)
+    where r.tenant = $1 and r.encounter_id = $2 and r.state in ('open', 'answered', 'sent', 'kept')"""
+
+
 async def of_visit(tx: Transaction, encounter_id: str) -> list[Rejection]:
     """All rejections of a visit's claim, the newest version first."""
     rows = await tx.fetch(
@@ -138,13 +144,18 @@ async def read(tx: Transaction, rejection_id: str) -> Rejection | None:
 
 
 async def mended_by(tx: Transaction, encounter_id: str, tables: Tables) -> tuple[str, ...]:
-    """Ids of the rejections that still stand and whose place is another in these tables."""
-    rows = await tx.fetch(
-        """select r.rejection_id, r.table_name, r.field, r.row, r.version, v.xml from claim_rejection r
-           join claim_version v using (tenant, encounter_id, version)
-           where r.tenant = $1 and r.encounter_id = $2 and r.state in ('open', 'answered', 'sent')""",
-        tx.tenant.number, encounter_id,
-    )  # fmt: skip
+    """Ids of the rejections that still stand and whose place is another in these tables.
+
+    Where the portal tells another fault before tx commits, the unit runs again (committer.Changed): that may be mended.
+    """
+    rows = await tx.fetch(_STANDING, tx.tenant.number, encounter_id)
+
+    async def check(connection: asyncpg.Connection) -> None:
+        standing = await connection.fetch(_STANDING, tx.tenant.number, encounter_id)
+        if {row["rejection_id"] for row in standing} != {row["rejection_id"] for row in rows}:
+            raise committer.Changed("Another fault was told or judged meanwhile.")
+
+    tx.also(check)
     said = {row["version"]: bytes(row["xml"]) for row in rows}
     about = {version: claim_xml.read(xml).tables for version, xml in said.items()}
     return tuple(

@@ -146,7 +146,7 @@ def keep_version(tx: Transaction, new: NewVersion) -> None:
         )  # fmt: skip
         await connection.execute(
             """update claim_rejection set state = 'mended', mended_in = $3 where tenant = $1 and encounter_id = $2
-               and rejection_id = any($4) and state in ('open', 'answered', 'sent')""",
+               and rejection_id = any($4) and state in ('open', 'answered', 'sent', 'kept')""",
             tx.tenant.number, claim.encounter_id, new.number, list(new.mended),
         )  # fmt: skip
 

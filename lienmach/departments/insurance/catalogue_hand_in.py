@@ -46,7 +46,7 @@ async def hand_in(request: Request, actor: Actor) -> Response:
     codes = {
         name.removeprefix("machine:"): " ".join(str(value).split())[:_MACHINE_CODE_MAX]
         for name, value in sent.items()
-        if name.startswith("machine:") and str(value).strip()
+        if name.startswith("machine:")
     }
     try:
         from_on = catalogue_import.read_day(str(sent.get("from_on", "")).strip())
@@ -56,8 +56,9 @@ async def hand_in(request: Request, actor: Actor) -> Response:
         return await _page(request, actor, fault=rendering.text(request, _WRONG_DAY), codes=codes, status=422)
 
     async def work(tx: Transaction) -> None:
-        ours = await own_lists.of_form(tx, form, catalogues.today(tx), machine_codes=codes)
-        last = await hand_ins.last_of(tx, form) if is_all else {}
+        last = await hand_ins.last_of(tx, form)
+        known = {**hand_ins.machine_codes(last), **codes}
+        ours = await own_lists.of_form(tx, form, catalogues.today(tx), machine_codes=known)
         rows = [
             one
             for one in ours
@@ -92,8 +93,9 @@ async def _page(
     form = form_of(request)
     async with request.app.state.store.begin(actor) as tx:
         today = catalogues.today(tx)
-        ours = await own_lists.of_form(tx, form, today, machine_codes=codes)
         last, made = await hand_ins.last_of(tx, form), await hand_ins.listed(tx, form)
+        codes = {**hand_ins.machine_codes(last), **(codes or {})}
+        ours = await own_lists.of_form(tx, form, today, machine_codes=codes)
         differing = [one for one in ours if one.state != own_lists.SAME]
         open_rows = [one for one in differing if not _is_waiting(one, last)]
         return rendering.render(
@@ -113,7 +115,7 @@ async def _page(
             hand_ins=[(one, await _refused(tx, one)) for one in made],
             is_connected=outbox.is_connected(tx.store.limits, hand_ins.CHANNEL),
             problems=message_words.PROBLEMS,
-            codes=codes or {},
+            codes=codes,
             today=today,
             fault=fault,
             done=request.query_params.get("done", ""),

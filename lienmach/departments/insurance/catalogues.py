@@ -54,8 +54,9 @@ async def _form(tx: Transaction, form: str, today: date) -> Form:
     rows = await catalogues.all_of(tx, accepted_columns.list_of(form), limit=20_000)
     valid = {one.code for one in rows if one.valid_from <= today and (one.valid_to is None or one.valid_to >= today)}
     missing = [(code, name) for code, name in await _used(tx, form, today) if code not in valid] if rows else []
-    differing = [one.code for one in await own_lists.of_form(tx, form, today) if one.state != own_lists.SAME]
     last = await hand_ins.last_of(tx, form)
+    ours = await own_lists.of_form(tx, form, today, machine_codes=hand_ins.machine_codes(last))
+    differing = [one.code for one in ours if one.state != own_lists.SAME]
     states = Counter(last[code].state for code in differing if code in last)
     return Form(
         form, accepted_columns.TITLES[form], len(valid), sum(one.valid_from > today for one in rows), bool(rows),

@@ -107,10 +107,10 @@ async def _render(
 
 async def _tables_now(tx: Transaction, encounter_id: str) -> Tables:
     """The claim as it would be built now."""
-    account = await accounts.of_visit(tx, encounter_id)
+    account, claim = await accounts.of_visit(tx, encounter_id), await claims.read(tx, encounter_id)
     return await building.tables_of(
         tx, encounter_id, await statements.current(tx, encounter_id),
-        settled_at=account.settled_at if account else None,
+        settled_at=account.settled_at if account else None, settle_on=claim.settle_on,
     )  # fmt: skip
 
 

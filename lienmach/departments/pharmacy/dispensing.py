@@ -176,6 +176,7 @@ async def give(
     if chosen != line.drug_code:
         await check_substitute(tx, line, chosen)
     cause = f"MedicationRequest/{request_id}"
+    await stock.hold(tx, cause)
     promised = await stock.reserved(tx, cause)
     if promised < quantity:
         raise errors.Conflict(
@@ -205,6 +206,7 @@ async def renew(tx: Transaction, request_id: str, *, place_id: str) -> None:
     line = await _line(tx, await resources.read(tx, "MedicationRequest", request_id))
     await _check(tx, line, line.left or Decimal(1), "bhyt")
     cause = f"MedicationRequest/{request_id}"
+    await stock.hold(tx, cause)
     if await stock.reserved(tx, cause) >= line.left:
         raise errors.Conflict("Dòng này đã được giữ đủ; không cần giữ lại.")
     stock.reserve(tx, drug_code=line.drug_code, quantity=line.left, cause=cause, place_id=place_id)
@@ -250,6 +252,7 @@ async def take_back(tx: Transaction, dispense_id: str, quantity: Decimal, reason
         raise errors.Conflict("Chỉ trả lại được số lượng đã cấp của lần cấp này.")
     request_id = resources.id_of(dispense["authorizingPrescription"][0], "MedicationRequest")
     cause = f"MedicationRequest/{request_id}"
+    await stock.hold(tx, cause)
     lot, place_id = lot_of(dispense), resources.id_of(dispense.get("location"), "Location")
     drug_code = resources.code_of(dispense["contained"][0]["code"], systems.DRUG)
     stock.put_back(
@@ -288,6 +291,7 @@ async def release_unfetched(tx: Transaction, place_id: str, before: datetime) ->
 
 async def release(tx: Transaction, cause: str) -> None:
     """Let go what is reserved for a line; its charge falls to what was given out, perhaps nothing."""
+    await stock.hold(tx, cause)
     stock.release(tx, cause)
     line = await _line(tx, await resources.follow(tx, cause))
     await drug_charges.settle(tx, cause, line.drug_code, line.handed())

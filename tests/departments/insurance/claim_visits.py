@@ -49,7 +49,9 @@ class ClaimVisits:
             claim, statement = await claims.read(tx, own), await statements.current(tx, own)
             account = await accounts.read(tx, own)
             assert statement is not None
-            tables = await building.tables_of(tx, own, statement, settled_at=account.settled_at)
+            tables = await building.tables_of(
+                tx, own, statement, settled_at=account.settled_at, settle_on=claim.settle_on
+            )
             data = claim_xml.build(tables, facility=FACILITY, made_on=tx.now.date())
             storing.keep_version(
                 tx,

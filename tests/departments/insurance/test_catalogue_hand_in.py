@@ -231,3 +231,39 @@ async def test_who_only_reads_claims_hands_nothing_in(clinic: Clinic, officer: O
 def test_numbers_that_are_the_same_are_no_difference() -> None:
     assert {own_lists.said(one) for one in (45000, 45000.0, "45000")} == {"45000"}
     assert own_lists.said(0.5) == "0.5" and own_lists.said(None) == ""
+
+
+async def test_a_machine_that_waits_for_its_answer_is_not_offered_again(clinic: Clinic, officer: Officer) -> None:
+    desk = await officer()
+
+    async def add(tx: Any) -> str:
+        body = {"resourceType": "Device", "status": "active", "deviceName": [
+            {"name": "Máy sinh hoá mới (mẫu)", "type": "user-friendly-name"}]}  # fmt: skip
+        return (await resources.create(tx, body)).id
+
+    device = await clinic.store.run(clinic.actor("admin"), add)
+    await desk.get(MACHINES)
+    form = {"step": "hand-in", "row": device, f"machine:{device}": "SH.2.MAU02", "from_on": day(clinic)}
+    async with portal(clinic, list_seconds="600"):
+        assert (await desk.post(MACHINES, form)).status_code == 303
+        assert (await send_and_ask(clinic, "06")).waiting == 1
+    await desk.get(MACHINES)
+    assert not listed(desk) and "1 dòng đã nộp, chờ cổng trả lời" in desk.words()
+
+
+async def test_a_hand_in_that_the_portal_never_answers_can_be_made_again_after_sixty_days(
+    clinic: Clinic, officer: Officer
+) -> None:
+    desk = await officer()
+    await reprice(clinic, "service:XN-GLU", 31_000)
+    await desk.get(SERVICES)
+    await desk.post(SERVICES, {"step": "hand-in", "row": "XN-GLU", "from_on": day(clinic)})
+    began = clinic.store.now
+    clinic.store.now = lambda: began() + timedelta(days=70)  # it lay in the outbox so long: its days begin now
+    async with portal(clinic, list_seconds="9999999"):
+        assert (await send_and_ask(clinic)).waiting == 1
+        for days, waiting in ((59, 1), (61, 0)):
+            clinic.store.now = lambda days=days: began() + timedelta(days=70 + days)  # type: ignore[misc]
+            assert (await send_and_ask(clinic)).waiting == waiting
+    [row] = await rows(clinic)
+    assert (row.state, row.reason) == ("refused", "Cổng không trả lời về dòng này.")

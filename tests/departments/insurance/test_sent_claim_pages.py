@@ -34,6 +34,28 @@ async def test_a_version_that_leaves_the_place_as_it_was_is_told_and_the_rejecti
         assert "bản 2 chưa đổi chỗ này" in desk.words(), page
 
 
+async def test_a_claim_of_a_later_settlement_month_is_not_told_to_have_changed(
+    sendings: ClaimVisits, officer: Officer
+) -> None:
+    own = await sendings.opened()
+    await sendings.visits.close(own)
+
+    async def settle_later(tx: Transaction) -> None:
+        async def write(connection: asyncpg.Connection) -> None:
+            await connection.execute(
+                "update claim set settle_on = (ended_at + interval '40 days')::date where encounter_id = $1", own
+            )
+
+        tx.also(write)
+
+    await sendings.run(settle_later)
+    await sendings.received(own, await sendings.built(own))
+    [returned] = await sendings.told(own, "rejected", fault("XML1", "", 1))
+    desk = await officer()
+    await desk.get(f"/insurance/rejections/{returned.id}")
+    assert "chưa đổi" in desk.words() and "đã khác" not in desk.words()
+
+
 async def test_who_opened_a_rejection_or_a_claim_stands_in_the_access_record(
     sendings: ClaimVisits, officer: Officer
 ) -> None:

@@ -279,6 +279,34 @@ async def test_what_is_kept_again_after_a_substitute_is_only_the_rest(clinic: Cl
     assert await charges_of(clinic, line) == {"PARA500S": ("billable", 4), "PARA500": ("planned", 6)}
 
 
+async def test_a_substitute_that_the_shelf_has_not_enough_of_is_neither_given_nor_charged(clinic: Clinic) -> None:
+    await receive(clinic, "PARA500", 100)
+    _, [line], _ = await prescribe(clinic)
+    with pytest.raises(errors.Conflict, match="Kho chỉ còn 0"):
+        await give(clinic, line, 10, "PARA500S")  # what is reserved as written is none of the substitute
+    await receive(clinic, "PARA500S", 4)
+    with pytest.raises(errors.Conflict, match="Kho chỉ còn 4"):
+        await give(clinic, line, 10, "PARA500S")
+    assert await charges_of(clinic, line) == {"PARA500": ("planned", 10)}
+
+
+async def test_two_who_give_the_halves_at_once_leave_a_final_charge(clinic: Clinic) -> None:
+    await receive(clinic, "PARA500", 100)
+    _, [line], _ = await prescribe(clinic)
+    await asyncio.gather(give(clinic, line, 5), give(clinic, line, 5))
+    assert await charges_of(clinic, line) == {"PARA500": ("billable", 10)}
+    async with clinic.store.begin(clinic.actor("pharmacist")) as tx:
+        assert (await resources.read(tx, "MedicationRequest", line))["status"] == "completed"
+
+
+async def test_a_line_that_is_stopped_costs_what_was_given_of_it(clinic: Clinic) -> None:
+    await receive(clinic, "PARA500", 100)
+    _, [line], _ = await prescribe(clinic)
+    await give(clinic, line, 4)
+    await clinic.store.run(clinic.actor("doctor"), lambda tx: prescriptions.stop(tx, line, "người bệnh dị ứng"))
+    assert await charges_of(clinic, line) == {"PARA500": ("billable", 4)}
+
+
 async def test_a_substitute_without_the_doctors_consent_is_refused(clinic: Clinic) -> None:
     await receive(clinic, "PARA500", 100)
     await receive(clinic, "PARA500S", 100)
