@@ -153,6 +153,11 @@ def of_task(task: Resource) -> Question:
     )
 
 
+def is_question(resource: Resource) -> bool:
+    """Whether a resource is such a question, which is about the record and for nobody but the officer to read."""
+    return resource.get("resourceType") == "Task" and resources.code_of(resource.get("code"), systems.TASK_KIND) == KIND
+
+
 async def _tasks(tx: Transaction, *params: tuple[str, str], count: int) -> list[Resource]:
     return await resources.find(tx, "Task", ("code", f"{systems.TASK_KIND}|{KIND}"), *params, count=count)
 

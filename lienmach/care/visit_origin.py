@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from lienmach.base import errors
 from lienmach.care import catalogues, charges, resources, systems, visit_facts
 from lienmach.care.resources import Resource
+from lienmach.record import read as record_read
 from lienmach.record.change import Stored
 from lienmach.record.transaction import Transaction
 
@@ -88,15 +89,26 @@ async def put(tx: Transaction, encounter: Resource, origin: Origin) -> Resource:
 async def change(tx: Transaction, encounter_id: str, origin: Origin, *, if_match: int) -> Stored | None:
     """Put right what the desk wrote on arrival, also after the end; the claim is looked at again. None: it is the same.
 
-    Raises OriginFaulty, errors.PreconditionFailed (changed meanwhile), errors.Conflict (cancelled).
+    if_match: the version that the form showed; what else of the visit changed since then is no hindrance. Raises
+    OriginFaulty, errors.PreconditionFailed (the origin changed meanwhile), errors.Conflict (cancelled).
     """
     encounter = await resources.read(tx, "Encounter", encounter_id)
-    if encounter.get("meta", {}).get("versionId") != str(if_match):
-        raise errors.PreconditionFailed(f"Encounter/{encounter_id} is not at version {if_match}.")
+    if await at(tx, encounter, if_match) != of(encounter):
+        raise errors.PreconditionFailed(f"The origin of Encounter/{encounter_id} is not that of version {if_match}.")
     if encounter.get("status") == "cancelled":
         raise errors.Conflict("Lượt khám này đã huỷ; không còn gì để sửa.")
     changed = await put(tx, encounter, origin)
     if of(changed) == of(encounter):
         return None
     charges.consider_claim(tx, encounter_id)
-    return await resources.update(tx, changed, if_match=if_match)
+    return await resources.update(tx, changed)
+
+
+async def at(tx: Transaction, encounter: Resource, version: int) -> Origin | None:
+    """What an earlier version of an Encounter said; None where there is no such version."""
+    if encounter["meta"]["versionId"] == str(version):
+        return of(encounter)
+    try:
+        return of(resources.of(await record_read.vread(tx, "Encounter", encounter["id"], str(version))))
+    except (errors.NotFound, errors.Gone):
+        return None

@@ -91,6 +91,10 @@ class Access:
             for found in _PATIENT.findall(stored.body):
                 self.persons[found.decode()] = None
 
+    def withdraw(self) -> None:
+        """Of what was read so far the answer shows no person: it counts, or it is shown by a unit that says so."""
+        self.persons.clear()
+
 
 class Audited(Protocol):
     """What is needed of a unit of work."""

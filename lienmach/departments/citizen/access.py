@@ -107,6 +107,7 @@ async def _page(request: Request, actor: Actor, *, after: str = "", failure: err
     store = request.app.state.store
     async with store.begin(_house(actor)) as tx:
         questions = await access_questions.of_person(tx, actor.reference.removeprefix("Patient/"))
+        tx.access.withdraw()  # who looks is that person, whose own unit below says so
     async with store.begin(actor) as tx:
         tx.access.note("search-type", what=actor.reference, query="/citizen/access")
         patient = await own_pages.person(tx)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lienmach.departments.leaders import disclosure, facts, icd_blocks
+from lienmach.departments.leaders import band_ties, disclosure, facts, icd_blocks
+from lienmach.departments.leaders.band_ties import Told
 from lienmach.departments.leaders.disclosure import Cross
 
 BLOCKS, COMMUNES = "block-age-sex", "commune-age"
@@ -27,6 +28,7 @@ class CrossTable:
     span: int
     cross: Cross
     lines: tuple[tuple[str, str], ...]
+    told: Told
 
 
 def diseases(counts: Mapping[str, int], chapters: Mapping[str, int | None], *, is_running: bool) -> CrossTable:
@@ -40,7 +42,7 @@ def diseases(counts: Mapping[str, int], chapters: Mapping[str, int | None], *, i
     found = disclosure.cross(cells, groups, chapters, is_running=is_running)
     names = {block: icd_blocks.CHAPTERS[groups[block]][2] if groups[block] else "" for block in found.totals}
     return CrossTable(BLOCKS, "Theo nhóm bệnh ICD-10, tuổi và giới", _DISEASE_COLUMNS, len(SEXES), found,
-                      _sorted(names.items()))  # fmt: skip
+                      _sorted(names.items()), _told(cells, groups, chapters, found))  # fmt: skip
 
 
 def communes(
@@ -49,13 +51,34 @@ def communes(
     """Communes by age. counts: by commune|age; told: what is told of each commune; names: of them."""
     cells: dict[tuple[str, str], int] = {}
     for key, count in counts.items():
-        commune, band = key.split("|")
+        commune, _, band = key.rpartition("|")  # a code comes from whoever wrote the address, and may hold anything
         column = band if band in facts.BANDS else OTHER
         cells[commune, column] = cells.get((commune, column), 0) + count
     groups = {commune: commune for commune, _ in cells}
     found = disclosure.cross(cells, groups, told, is_running=is_running)
     listed = sorted(((one, names.get(one, one)) for one in found.totals), key=lambda one: one[1])
-    return CrossTable(COMMUNES, "Theo xã, phường cư trú và tuổi", _AGE_COLUMNS, 1, found, tuple(listed))
+    return CrossTable(COMMUNES, "Theo xã, phường cư trú và tuổi", _AGE_COLUMNS, 1, found, tuple(listed),
+                      _told(cells, groups, told, found))  # fmt: skip
+
+
+def are_tied(tables: Sequence[CrossTable]) -> bool:
+    """Whether the ages that these tables share would tell a cell under five of one of them."""
+    return band_ties.are_tied([one.told for one in tables], facts.BANDS)
+
+
+def _told(
+    cells: Mapping[tuple[str, str], int], groups: Mapping[str, str], totals: Mapping[str, int | None], found: Cross
+) -> Told:
+    """What a reader has who knows the totals exactly, as they will be when the month is over."""
+    exact: dict[str, int | None] = {}
+    for (row, _), count in cells.items():
+        group = groups[row]
+        exact[group] = None if totals.get(group) is None else (exact.get(group) or 0) + count
+    return Told(cells, groups, exact, frozenset(found.totals), _band_of, sum(cells.values()))
+
+
+def _band_of(column: str) -> str:
+    return "" if column == OTHER else column.partition("|")[0]
 
 
 def _sorted(names: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

@@ -133,7 +133,9 @@ async def _read(tx: Transaction, month: date) -> MonthTotals:
     if whole >= department_crosses.BOTH_LEAST:
         names = {code: _name("commune", code, facilities) for code in counts.get("commune", {})}
         by_age = counts.get(department_crosses.COMMUNES, {})
-        crosses.append(department_crosses.communes(by_age, cells["commune"].cells, names, is_running=is_running))
+        communes = department_crosses.communes(by_age, cells["commune"].cells, names, is_running=is_running)
+        if not department_crosses.are_tied([*crosses, communes]):
+            crosses.append(communes)
     hidden = sum(one.hidden for one in cells.values())
     return MonthTotals(month, is_running, total, tables, shares, hidden, tuple(crosses) if total is not None else ())
 

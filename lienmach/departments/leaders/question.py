@@ -19,7 +19,7 @@ from lienmach.record.transaction import Transaction
 from lienmach.web import rendering, shell
 from lienmach.web.pages import page
 
-_OF_THE_DAY_MAX = 200
+_PAGE_COUNT, _PAGES_MAX = 500, 10  # of the openings of one record in one day
 #: v3 PurposeOfUse -> why, a key of `web/words`.
 _PURPOSES = {
     "TREAT": "Khám chữa bệnh",
@@ -80,7 +80,7 @@ async def _page(request: Request, actor: Actor, *, fault: str = "", status: int 
 async def _of_day(tx: Transaction, question: Question) -> list[Opening]:
     """The opening asked about, and all of the same day by the same one for the same reason: the citizen saw them as one.
 
-    Empty where the event is gone; at most `_OF_THE_DAY_MAX` of the day are looked through.
+    Empty where the event is gone; at most `_PAGES_MAX` pages of the day are looked through.
     """
     try:
         event = await resources.read(tx, "AuditEvent", question.event_id)
@@ -89,16 +89,18 @@ async def _of_day(tx: Transaction, question: Question) -> list[Opening]:
     zone = tx.tenant.time_zone
     on = datetime.fromisoformat(str(event["recorded"])).astimezone(zone).date()
     after = openings.mark_before(datetime.combine(on + timedelta(days=1), time(), zone))
-    found = await openings.of_person(tx, question.patient_id, count=_OF_THE_DAY_MAX, after=after)
+    found: list[Opening] = []
+    for _ in range(_PAGES_MAX):
+        listed = await openings.of_person(tx, question.patient_id, count=_PAGE_COUNT, after=after)
+        found += [one for one in listed if one.at.astimezone(zone).date() == on]
+        if len(listed) < _PAGE_COUNT or listed[-1].at.astimezone(zone).date() < on:
+            break
+        after = listed[-1].mark
     asked = next((one for one in found if one.event_id == question.event_id), None)
     if asked is None:
         return []
     own = (asked.who, asked.roles, asked.purpose, asked.is_refused)
-    return [
-        one
-        for one in found
-        if one.at.astimezone(zone).date() == on and (one.who, one.roles, one.purpose, one.is_refused) == own
-    ]
+    return [one for one in found if (one.who, one.roles, one.purpose, one.is_refused) == own]
 
 
 ROUTES = (Route("/leaders/questions/{id}", show), Route("/leaders/questions/{id}/answer", answer, methods=["POST"]))

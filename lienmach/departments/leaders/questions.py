@@ -33,6 +33,7 @@ async def notice(request: Request, actor: Actor) -> Response:
     """GET /leaders/questions/notice — a strip while a question waits; empty else."""
     async with request.app.state.store.begin(actor) as tx:
         waiting = await access_questions.waiting(tx)
+        tx.access.withdraw()  # the strip says how many and how long, every minute, and names nobody
         return rendering.render(
             request, "leaders/questions.html", block="notice", waiting=waiting, is_notice=True, now=tx.now
         )

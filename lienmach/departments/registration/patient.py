@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
+from lienmach.care import access_questions, systems
 from lienmach.departments.registration import banners, summaries, titles
 from lienmach.departments.registration.summaries import KIND_OF, KINDS
 from lienmach.identity import roles
@@ -39,9 +40,11 @@ async def show(request: Request, actor: Actor) -> Response:
     async with request.app.state.store.begin(actor) as tx:
         tx.access.note("search-system", what=f"Patient/{patient_id}", query=f"/registration/patients/{patient_id}")
         banner = await banners.read(tx, patient_id, language)
-        counts = await life.overview(tx, patient_id)
+        # What the person asks about those who opened the record is not theirs to read: no part of the person's life.
+        kept_back = (life.code_term(tx, "Task", systems.TASK_KIND, access_questions.KIND),)
+        counts = await life.overview(tx, patient_id, without=kept_back)
         visits = await _visits(tx, patient_id) if asked["facility"] or not rendering.is_fragment(request) else []
-        wanted = _filter(tx, asked, counts, visits)
+        wanted = replace(_filter(tx, asked, counts, visits), without=kept_back)
         found = await life.page(tx, patient_id, wanted, count=PAGE_COUNT, after=asked["after"])
         days = await _days(tx, found.entries, patient_id, language)
         more = ""

@@ -58,7 +58,7 @@ async def save(request: Request, actor: Actor) -> Response:
     async with store.begin(actor) as tx:
         tx.access.note("read", what=f"Patient/{patient_id}", query=f"/registration/patients/{patient_id}/details")
         standing = await _standing(tx, patient_id, seen)
-    typed = patient_fields.read(request, form, standing.lists)
+    typed = patient_fields.read(request, form, standing.lists, own=standing.base or standing.now)
     kept: dict[str, Any] = {one: getattr(standing.now, one) for one in standing.locked}
     typed = replace(typed, draft=replace(typed.draft, **kept))
     if standing.base is not None:
@@ -112,11 +112,15 @@ async def _meanwhile(request: Request, actor: Actor, typed: Typed, standing: Sta
         for name, value in vars(base).items()
         if theirs[name] != value and (label := _LABELS.get(name))
     ]
+    if any(mine[one] != vars(base)[one] for one in _PLACE):
+        merged |= {one: mine[one] for one in _PLACE}
     draft = PersonDraft(**merged)
     born = typed.born if draft.birth == typed.draft.birth else forms.ReadDate(draft.birth, "", "")
     return await _render(request, actor, onward, typed=Typed(draft, born), both=both, sentence=_MEANWHILE, status=412)
 
 
+#: Together they say one place: a commune of one hand and a province of the other would be a third place.
+_PLACE = ("commune_code", "province_code", "address_text")
 _LABELS = {
     **patient_fields.LABELS,
     "address_line": "Số nhà, đường, thôn",

@@ -77,11 +77,12 @@ async def lists(tx: Transaction) -> Lists:
     )
 
 
-def read(request: Request, form: FormData, known: Lists) -> Typed:
-    """The fields as sent; a code that no list has is left out."""
+def read(request: Request, form: FormData, known: Lists, *, own: PersonDraft = PersonDraft()) -> Typed:
+    """The fields as sent; a code that neither a list nor the record itself (own) has is left out."""
     draft = read_address(form, replace(PersonDraft(), **texts(form)))
     occupations = {row.code: row.name for row in known.occupations}
-    if draft.nationality_code not in {row.code for row in known.nationalities}:
+    occupations.setdefault(own.occupation_code, own.occupation_name or own.occupation_code)
+    if draft.nationality_code not in {own.nationality_code, *(row.code for row in known.nationalities)}:
         draft = replace(draft, nationality_code="")
     if draft.nationality_code:
         draft = replace(draft, nationality_text="")

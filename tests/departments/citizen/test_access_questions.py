@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+import pytest
+
 from lienmach.care import access_questions
+from lienmach.departments.leaders import question
+from lienmach.record import openings
+from lienmach.record.openings import Opening
 from tests.departments.citizen.own_world import OwnRecord
 from tests.departments.citizen.test_citizen_access import _event_of, at_access, look, tasks
 from tests.web.client import Browser
@@ -98,3 +103,53 @@ async def test_a_citizen_does_not_read_the_questions_of_another(own: OwnRecord) 
     await own.person(name="Trần Thị Bích", birth="1990-05-06", telecom=[{"system": "phone", "value": "0912 345 678"}])
     other = await at_access(own, birth="06/05/1990", address="10.0.0.3")
     assert not re.search(f"{ASKED}|Câu hỏi của tôi", other.words())
+
+
+async def test_neither_the_strip_nor_the_citizens_own_look_counts_as_somebody_opening_the_record(
+    own: OwnRecord,
+) -> None:
+    citizen, _ = await asked(own)
+    [task] = await tasks(own)
+    patient_id = task["for"]["reference"].removeprefix("Patient/")
+    desk = await officer(own)
+    before = await _openings(own, patient_id)
+    for _ in range(3):
+        assert "1 câu hỏi" in (await desk.get("/leaders/questions/notice")).text
+    await citizen.get("/citizen/access")
+    after = await _openings(own, patient_id)
+    assert [one.purpose for one in after[: len(after) - len(before)]] == ["PATRQT"]
+
+
+async def _openings(own: OwnRecord, patient_id: str) -> list[Opening]:
+    async with own.clinic.store.begin(own.clinic.actor("dpo")) as tx:
+        return await openings.of_person(tx, patient_id)
+
+
+async def test_an_opening_of_a_busy_day_is_found_behind_hundreds_of_others(
+    own: OwnRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, address = await asked(own)
+    [task] = await tasks(own)
+    for _ in range(5):
+        await look(own, "nurse", task["for"]["reference"].removeprefix("Patient/"))
+    monkeypatch.setattr(question, "_PAGE_COUNT", 3)
+    desk = await officer(own)
+    await desk.get(address)
+    assert "doctor Thử" in desk.words() and "Không còn dấu vết" not in desk.words()
+
+
+@pytest.mark.parametrize("role", ["doctor", "cashier"])
+async def test_whoever_was_asked_about_finds_neither_question_nor_answer_in_the_record(
+    own: OwnRecord, role: str
+) -> None:
+    await asked(own)
+    [task] = await tasks(own)
+    person = f"/registration/patients/{task['for']['reference'].removeprefix('Patient/')}"
+    await own.clinic.visit(task["for"]["reference"].removeprefix("Patient/"))
+    other = own.browser("10.0.0.8")
+    await other.sign_in(role)
+    await other.get(person)
+    assert "Lượt khám" in other.words() and "hỏi về một lần mở hồ sơ" not in other.words()
+    for page in ("", "/versions", "?version=1"):
+        assert (await other.get(f"{person}/entries/Task/{task['id']}{page}")).status_code == 404
+        assert ASKED not in other.words()

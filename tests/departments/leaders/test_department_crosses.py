@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from lienmach.departments.leaders import department_crosses, disclosure, icd_blocks
+from lienmach.departments.leaders import department_crosses, disclosure, facts, icd_blocks
 from lienmach.departments.leaders.disclosure import Cross
 
 AGES = ("16-39", "60-74")
@@ -116,3 +116,52 @@ def test_a_cell_is_told_from_five_on_and_unknown_ages_and_sexes_are_one_column()
     table = department_crosses.diseases(counts, {"X": 21}, is_running=False)
     assert table.cross.rows == {"J00-J06": {"16-39|male": 5, "?": 10}} and table.cross.totals == {"J00-J06": 20}
     assert table.columns[-1] == "?" and len(table.columns) == 7 * 2 + 1
+
+
+def test_a_commune_code_of_another_system_does_not_break_the_table() -> None:
+    table = department_crosses.communes({"79|29551|16-39": 9}, {"79|29551": 9}, {}, is_running=False)
+    assert table.cross.rows == {"79|29551": {"16-39": 5}} and table.lines == (("79|29551", "79|29551"),)
+
+
+def _large_month(old: int) -> list[department_crosses.CrossTable]:
+    """A month of one disease, two ages and two communes. old: those of 60 to 74, who all live in the first commune."""
+    young = (98, 100)
+    sick = {"J00-J06|16-39|male": 99, "J00-J06|16-39|female": 99,
+            "J00-J06|60-74|male": old // 2, "J00-J06|60-74|female": old - old // 2}  # fmt: skip
+    lived = {"29551|16-39": young[0], "29551|60-74": old, "29557|16-39": young[1]}
+    told = {"29551": young[0] + old, "29557": young[1]}
+    return [
+        department_crosses.diseases(sick, {"X": sum(sick.values())}, is_running=False),
+        department_crosses.communes(lived, told, {}, is_running=False),
+    ]
+
+
+def test_two_tables_that_would_tell_a_small_cell_by_their_common_ages_are_not_told_together() -> None:
+    tables = _large_month(4)  # 202 less two times 99 at most: at least four are old. In the communes: three or four.
+    assert [one.cross.totals for one in tables] == [{"J00-J06": 200}, {"29551": 100, "29557": 100}]
+    assert department_crosses.are_tied(tables)
+    assert not department_crosses.are_tied(_large_month(12)), "no cell under five"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_an_ordinary_month_is_told_by_both_tables(seed: int) -> None:
+    chance = Random(seed)
+    sick: dict[str, int] = {}
+    lived: dict[str, int] = {}
+    for _ in range(400):
+        age, home = chance.choice(facts.BANDS), chance.choice(COMMUNES)
+        for counts, key in (
+            (sick, f"{chance.choice(BLOCKS)}|{age}|{chance.choice(('male', 'female'))}"), (lived, f"{home}|{age}")
+        ):  # fmt: skip
+            counts[key] = counts.get(key, 0) + 1
+    chapters: dict[str, int | None] = {}
+    homes: dict[str, int | None] = {}
+    for counts, sums, name_of in ((sick, chapters, icd_blocks.chapter), (lived, homes, str)):
+        for key, count in counts.items():
+            name = name_of(key.partition("|")[0])
+            sums[name] = (sums.get(name) or 0) + count
+    tables = [
+        department_crosses.diseases(sick, chapters, is_running=False),
+        department_crosses.communes(lived, homes, {}, is_running=False),
+    ]
+    assert not department_crosses.are_tied(tables)

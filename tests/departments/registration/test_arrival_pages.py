@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from lienmach.care import booking, coverages, person_change, queue, resources, systems, visit_facts, visit_origin
+from lienmach.care import (
+    booking,
+    coverages,
+    person_change,
+    queue,
+    resources,
+    systems,
+    visit_facts,
+    visit_origin,
+    visits,
+)
 from lienmach.record.transaction import Transaction
 from lienmach.standards.vietnam import identity
 from tests.clinic import Clinic
@@ -317,6 +327,28 @@ async def test_referral_and_accident_are_kept_on_the_visit_and_put_right_afterwa
     assert visit_origin.of(visit) == visit_origin.Origin("79025", "CT/2026/7", "")
     assert (await desk.post(url, {**changed, "accident": "2"})).status_code == 412
     assert "vừa sửa" in desk.words()
+    assert "Mã cơ sở chuyển đến đây 79025 79025" in desk.words()
+
+
+async def test_two_who_put_a_visits_origin_right_at_once_lose_neither_and_other_changes_do_not_hinder(
+    clinic: Clinic, desk: Browser, person: str
+) -> None:
+    own = await clinic.visit(person, started=False)
+    url = f"/registration/visits/{own}/arrival"
+    await desk.get(url)
+    seen = {"version": re.search(r'name="version" value="(\d+)"', desk.page)[1]}  # type: ignore[index]
+    await clinic.store.run(clinic.actor("doctor"), lambda tx: visits.start(tx, own))
+    first = await desk.post(url, {**seen, "from_code": "", "referral": "", "accident": "1"})
+    assert first.status_code == 303  # the doctor began meanwhile, and wrote nothing of this
+    answer = await desk.post(url, {**seen, "from_code": "79024", "referral": "CT/2026/7", "accident": ""})
+    assert answer.status_code == 412 and "Hai người cùng sửa" in desk.page
+    form = desk.page[desk.page.index('<form method="post" action="/registration/visits/') :]
+    again = dict(re.findall(r'name="(\w+)" type="text" value="([^"]*)"', form))
+    again["version"] = re.search(r'name="version" value="(\d+)"', form)[1]  # type: ignore[index]
+    again["accident"] = re.search(r'value="(\d+)" selected', form)[1]  # type: ignore[index]
+    assert (await desk.post(url, again)).status_code == 303
+    (visit,) = await encounters(clinic, person)
+    assert visit_origin.of(visit) == visit_origin.Origin("79024", "CT/2026/7", "1")
 
 
 @pytest.mark.parametrize(

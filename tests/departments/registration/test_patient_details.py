@@ -99,6 +99,40 @@ async def test_who_saves_second_sees_both_values_and_loses_neither(clinic: Clini
     assert [one["value"] for one in after["telecom"]] == ["an@example.org", "0900000001"]
 
 
+async def test_a_code_that_no_list_has_today_stays_while_something_else_is_changed(
+    clinic: Clinic, desk: Browser
+) -> None:
+    country = {"coding": [{"system": person_draft.NATIONALITY_SYSTEM, "code": "418", "display": "Lào"}]}
+    work = {"coding": [{"system": person_draft.OCCUPATION_SYSTEM, "code": "99999", "display": "Nghề cũ"}]}
+    people = {"system": person_draft.ETHNIC_SYSTEM, "code": "77"}
+    extensions = [
+        {"url": person_draft.NATIONALITY, "extension": [{"url": "code", "valueCodeableConcept": country}]},
+        {"url": person_draft.OCCUPATION, "valueCodeableConcept": work},
+        {"url": person_draft.ETHNIC_GROUP, "valueCoding": people},
+    ]
+    own = await clinic.patient(extension=extensions)
+    await desk.get(f"{PATIENTS}/{own}/details")
+    sent = typed(desk, phone="0987654321")
+    assert (await desk.post(f"{PATIENTS}/{own}/details", sent)).status_code == 303
+    kept = [one for one in (await stored(clinic, own))["extension"] if one["url"] != person_draft.CHANGED_BY]
+    assert kept == extensions
+    await desk.get(f"{PATIENTS}/{own}/details")
+    assert (await desk.post(f"{PATIENTS}/{own}/details", typed(desk, occupation_code=""))).status_code == 303
+    assert person_change.draft_of(await stored(clinic, own)).occupation_code == ""
+
+
+async def test_two_who_move_a_person_make_no_third_place_of_theirs(clinic: Clinic, desk: Browser, person: str) -> None:
+    url = f"{PATIENTS}/{person}/details"
+    await desk.get(url)
+    await desk.post(url, typed(desk, **COMMUNE))
+    await desk.get(url)
+    mine = typed(desk, province_code="01", commune="Phường Ngọc Hà")
+    await desk.post(url, typed(desk, province_code="79", commune="Phường Sài Gòn"))
+    assert (await desk.post(url, mine)).status_code == 412
+    assert (await desk.post(url, typed(desk))).status_code == 303
+    assert (await stored(clinic, person))["address"][0]["text"] == "Số 1, Phường Ngọc Hà, Hà Nội"
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"), [({"name": " "}, "Cần có họ và tên"), ({"birth": "31/02/1958"}, "Ngày chưa đúng")]
 )
