@@ -165,7 +165,7 @@ class Stream:
         order = {"step": "place", "line": SERVICE, "quantity": "1", "note": "", "repeat_reason": ""}
         await self.step("order", mark, lambda: self.doctor.click(f"{at}/orders", order), lambda: self._order(visit))
         await self.step("signature", mark, lambda: self._sign(at), lambda: self._status(visit, "finished"))
-        await self.step("statement", mark, lambda: self.close(visit), lambda: self.closed(visit))
+        await self.step("statement", mark, lambda: self.close(visit, "chưa hỏi địa chỉ"), lambda: self.closed(visit))
         lines = await self._lines(visit)
         code, line = lines[0]["groupIdentifier"]["value"], lines[0]["id"]
         give = {f"quantity-{line}": str(GIVEN)}

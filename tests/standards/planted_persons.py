@@ -86,6 +86,10 @@ def _is_child(case: Case) -> bool:
     return case.visit["MA_THE_BHYT"].startswith("TE")
 
 
+def _is_of_age(case: Case) -> bool:
+    return int(case.visit["NGAY_VAO"][:4]) - int(case.visit["NGAY_SINH"][:4]) > 14
+
+
 def _has_drugs(case: Case) -> bool:
     return bool(case.tables.get("XML2"))
 
@@ -256,7 +260,7 @@ FAULTS = (
     fault("key of another visit", "STR-15 XML3.MA_LK", line(is_service("13"), put(MA_LK="KHAC"))),
     fault("blank in the key", "STR-15 XML1.MA_LK", visit(MA_LK="MAU 1"), also=("REL-14",)),
     fault("citizen number too short", "ADM-01 XML1.SO_CCCD", visit(SO_CCCD="12345")),
-    fault("adult without a number", "ADM-01 XML1.SO_CCCD", visit(lambda case: not _is_child(case), SO_CCCD="")),
+    fault("adult without a number", "ADM-01 XML1.SO_CCCD", visit(_is_of_age, SO_CCCD="")),
     fault("born after arrival", "ADM-02 XML1.NGAY_SINH", _unborn, also=("STR-11", "ADM-08", *PAPER)),
     fault("children's card at eight", "ADM-02 XML1.NGAY_SINH", _too_old, also=("ADM-08", *PAPER)),
     fault("sex 5", "ADM-03 XML1.GIOI_TINH", visit(GIOI_TINH="5"), also=PAPER),
