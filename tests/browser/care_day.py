@@ -281,7 +281,7 @@ def signature(day: Day, visit: str) -> str:
     day.see("chart of a signed visit", "bacsi", visit)
     page.locator("input[name=result]").first.check()
     page.fill("#pin", day.node.pin)
-    page.locator("button[data-visit-key=F9]").click()
+    page.locator("button[data-visit-key=F9]").click(timeout=75_000)  # an insured visit waits for its second minute
     page.wait_for_selector("text=Đã ký và kết thúc khám")
     page.goto("/outpatient/visits")
     other = page.locator("#work-list a", has_text="Thử Hai").get_attribute("href") or ""

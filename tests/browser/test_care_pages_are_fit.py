@@ -153,6 +153,40 @@ def test_every_page_of_the_day_is_fit(day: Day) -> None:
     assert not wrong, f"{len(day.pages)} pages\n" + "\n".join(wrong)
 
 
+def test_an_enter_in_the_moment_in_which_a_list_appears_chooses_from_it(day: Day) -> None:
+    """The eye of a machine is faster than a finger, yet under load a finger meets the same moment."""
+    page = open_page(day, *day.pages["chart"]).page
+    page.evaluate("""new MutationObserver((_, eye) => {
+        if (!document.querySelector('#substance-list [role=option]')) return;
+        eye.disconnect();
+        const key = new KeyboardEvent('keydown', {key: 'Enter', bubbles: true, cancelable: true});
+        document.querySelector('#substance').dispatchEvent(key);
+    }).observe(document.querySelector('#substance-list'), {childList: true, subtree: true})""")
+    page.locator("#substance").press_sequentially("penici")
+    page.wait_for_selector(".banner .allergy:has-text('enicil')")
+    page.context.close()
+
+
+def test_an_enter_after_more_was_typed_waits_for_the_list_of_the_whole_word(day: Day) -> None:
+    """The first line for "cef" is another drug than the first line for "ceftriaxon"."""
+    page = open_page(day, *day.pages["chart"]).page
+    page.locator("#substance").press_sequentially("cef")
+    first = page.locator("#substance-list [role=option]").first
+    assert "eftriaxon" not in first.inner_text()
+    page.keyboard.insert_text("triaxon")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".banner .allergy:has-text('eftriaxon')")
+    page.context.close()
+
+
+def test_an_enter_before_the_list_appears_chooses_its_first_line(day: Day) -> None:
+    page = open_page(day, *day.pages["chart"]).page
+    page.locator("#substance").press_sequentially("cephalos")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".banner .allergy:has-text('ephalos')")
+    page.context.close()
+
+
 def test_a_page_in_english_has_no_vietnamese_words_of_its_own(day: Day) -> None:
     logins = {login for login, _ in day.pages.values() if login}
     for login in logins:

@@ -16,16 +16,16 @@
 
   const marked = (box) => optionsOf(box).findIndex((one) => one.getAttribute("aria-selected") === "true");
 
-  // A new list: its first line is what Enter takes.
+  // A new list: its first line is what Enter takes, as long as nothing more was typed than it was asked for.
   document.addEventListener("htmx:afterSwap", (event) => {
     const box = document.querySelector(`[data-combobox="${event.detail.target.id}"]`);
-    if (box) { box.dataset.listOf = box.value; mark(box, 0); }
+    if (box) { box.dataset.listOf = event.detail.requestConfig.parameters[box.name]; mark(box, 0); }
   });
 
   // An Enter that is faster than the answer waits for it: what was typed last is what is added.
   document.addEventListener("htmx:afterSettle", (event) => {
     const box = document.querySelector(`[data-combobox="${event.detail.target.id}"]`);
-    if (box && box.dataset.wanted === box.value && box.value) { delete box.dataset.wanted; take(box); }
+    if (box && box.value && box.dataset.wanted === box.value && box.dataset.listOf === box.value) { delete box.dataset.wanted; take(box); }
   });
 
   function take(box) {

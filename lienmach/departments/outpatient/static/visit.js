@@ -51,17 +51,22 @@
     else if (event.key === "ArrowUp" && all.length) { event.preventDefault(); mark(field, list, Math.max(at - 1, 0)); }
     else if (event.key === "Enter" && field.value.trim()) {
       event.preventDefault();
-      if (all.length) one(".option", all[Math.max(at, 0)])?.click(); else field.dataset.enter = "yes";
+      if (all.length && field.dataset.listOf === field.value) one(".option", all[Math.max(at, 0)])?.click(); else field.dataset.enter = field.value;
     } else if (event.key === "Escape" && all.length) { event.preventDefault(); event.stopPropagation(); close(field); }
   }, true);
   document.addEventListener("htmx:afterSwap", (event) => {
     const list = event.detail.target;
     const field = list && list.id && one(`[data-combo='${list.id}']`);
     if (field) {
+      field.dataset.listOf = event.detail.requestConfig.parameters[field.name];
       field.setAttribute("aria-expanded", String(options(list).length > 0));
-      if (field.dataset.enter && options(list).length) { delete field.dataset.enter; one(".option", options(list)[0]).click(); }
     }
     if (list && (list.id === "codes" || one("#codes", list))) refocus = refocus === "icd" ? (one("#icd")?.focus(), "") : refocus;
+  });
+  // An Enter that was faster than the answer; not before the lines are set up, or the click would be lost.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const list = event.detail.target, field = list?.id && one(`[data-combo='${list.id}']`);
+    if (field?.dataset.enter && field.dataset.enter === field.value && field.dataset.listOf === field.value && options(list).length) { delete field.dataset.enter; one(".option", options(list)[0]).click(); }
   });
   let refocus = "";
   document.addEventListener("click", (event) => {
