@@ -65,8 +65,8 @@
   });
   // An Enter that was faster than the answer; not before the lines are set up, or the click would be lost.
   document.addEventListener("htmx:afterSettle", (event) => {
-    const list = event.detail.target, field = list?.id && one(`[data-combo='${list.id}']`);
-    if (field?.dataset.enter && field.dataset.enter === field.value && field.dataset.listOf === field.value && options(list).length) { delete field.dataset.enter; one(".option", options(list)[0]).click(); }
+    const list = event.detail.target, field = one(`[data-combo='${list.id}']`);
+    if (field && field.dataset.enter && field.dataset.enter === field.value && field.dataset.listOf === field.value && options(list).length) { delete field.dataset.enter; one(".option", options(list)[0]).click(); }
   });
   let refocus = "";
   document.addEventListener("click", (event) => {
