@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -20,6 +21,7 @@ from lienmach.web.pages import page
 PERIODS = (30, 90, 180, 365)
 _PERIOD = 90
 _SCALE = 4.0  # the ratio at the right end of a drawn interval
+_RATIO, _COUNT = re.compile(r"[0-9]{1,6}([.,][0-9]{1,4})?"), re.compile(r"[0-9]{1,9}|[0-9]{1,3}([.][0-9]{3}){1,2}")
 _VISITS_SHOWN = 60
 
 
@@ -35,10 +37,9 @@ async def approve(request: Request, actor: Actor) -> Response:
     form = await request.form()
     typed = {name: str(form.get(name, "")).strip()[:500] for name in ("ratio", "visits_min", "reason")}
     try:
-        try:
-            ratio, visits = Decimal(typed["ratio"].replace(",", ".")), int(typed["visits_min"].replace(".", ""))
-        except (InvalidOperation, ValueError):
-            raise errors.Unprocessable("Tỷ số và số lượt khám phải là số, ví dụ 1,5 và 30.") from None
+        if not _RATIO.fullmatch(typed["ratio"]) or not _COUNT.fullmatch(typed["visits_min"]):
+            raise errors.Unprocessable("Tỷ số và số lượt khám phải là số, ví dụ 1,5 và 30.")
+        ratio, visits = Decimal(typed["ratio"].replace(",", ".")), int(typed["visits_min"].replace(".", ""))
 
         async def work(tx: Transaction) -> None:
             thresholds.approve(tx, ratio, visits, typed["reason"])

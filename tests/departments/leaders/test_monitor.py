@@ -83,6 +83,9 @@ async def test_the_page_shows_the_mark_and_the_form_sets_the_threshold(seeded: C
     said = {"ratio": "0,5", "visits_min": "30", "reason": "thử xem"}
     assert (await browser.post("/leaders/prescribing/threshold", said)).status_code == 422
     assert "Tỷ số phải từ 1,1 đến 10." in browser.words() and 'value="0,5"' in browser.page
+    for name, word in (("ratio", "nan"), ("ratio", "1e9"), ("ratio", "٢"), ("visits_min", "-0"), ("visits_min", "3.0")):
+        answer = await browser.post("/leaders/prescribing/threshold", {**said, "ratio": "1,5", name: word})
+        assert answer.status_code == 422 and "phải là số" in answer.text, word
     answer = await browser.post("/leaders/prescribing/threshold", {**said, "ratio": "1,5"})
     assert answer.status_code == 303
     await browser.get("/leaders/prescribing?days=90")
