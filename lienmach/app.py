@@ -84,6 +84,8 @@ async def open_store(settings: Settings, pool: asyncpg.Pool, departments: Sequen
             store.on_change.setdefault(wish.type, []).append(wish.job)
             if wish.is_once:
                 store.once_a_commit.add(wish.job)
+            if wish.which is not None:
+                store.which[wish.type, wish.job] = wish.which
         for kind, guard in one.guards:
             store.guards.setdefault(kind, []).append(guard)
     return store

@@ -8,7 +8,7 @@ every other entry; conditional references are resolved last, when what this bund
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -108,7 +108,7 @@ async def run(
     results: dict[int, bytes] = {}
     problems: list[errors.Issue] = []
     size = 0
-    for step in sorted(found, key=partial(_turn, tx.store.guards)):
+    for step in sorted(found, key=partial(_turn, tx.store.is_last)):
         try:
             results[step.index] = await _do(tx, step, base_url, representation)
             size += len(results[step.index])
@@ -130,16 +130,16 @@ async def run(
     return [results[index] for index in range(len(found))]
 
 
-def _turn(guarded: Container[str], step: Step) -> tuple[int, bool, bool, int]:
+def _turn(is_last: Callable[[str], bool], step: Step) -> tuple[int, bool, bool, int]:
     """DELETE, then what is written, then GET; of the writes those last that refer to something by a condition.
 
-    guarded: types with a rule of a department; they follow all others, so that the rule sees the whole bundle.
+    is_last: of a type with a rule of a department that wants to see the whole bundle; it follows all others.
     """
     order = steps.ORDER[step.method]
     is_written = steps.ORDER["DELETE"] < order < steps.ORDER["GET"]
     if not is_written:
         return order, False, step.waits, order
-    return steps.ORDER["POST"], step.type in guarded, step.waits, order
+    return steps.ORDER["POST"], is_last(step.type), step.waits, order
 
 
 async def _check_references(tx: Transaction, found: list[Step]) -> None:

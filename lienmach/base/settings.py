@@ -112,9 +112,15 @@ class Settings:
     sms_url: str = _set("", "Address of the gateway that sends short messages; unset means that none are sent.")
 
     bank_url: str = _set(
-        "", "Address of the bank's statement service; unset means that only its notices tell of money."
+        "",
+        "Address of the bank's statement service for the first tenant, or slug=address of each tenant, divided by commas; "
+        "unset means that only its notices tell of money.",
     )
-    bank_secret: str = _set("", "Secret under which the bank signs its notices; unset means that none is taken.")
+    bank_secret: str = _set(
+        "",
+        "Secret under which the bank of the first tenant signs its notices, or slug=secret of each tenant, divided by "
+        "commas; unset means that none is taken.",
+    )
     einvoice_url: str = _set("", "Address of the e-invoice provider; unset means not connected: invoices wait.")
     einvoice_user: str = _set("", "Account of this facility at the e-invoice provider.")
     einvoice_password: str = _set("", "Password of that account.")

@@ -2,7 +2,8 @@
 
 A question is a Task `access-question`: focus is the AuditEvent that looks wrong, its first note what the citizen says,
 the note that the officer adds is the answer. Whoever answered, and when, stands in that note, in the Task's owner and
-in the history that nobody rewrites. The facility answers within 72 hours.
+in the history that nobody rewrites. The facility answers within 72 hours. No other role finds, reads or writes such a
+Task, on whatever way (record/access.py).
 """
 
 from __future__ import annotations
@@ -151,11 +152,6 @@ def of_task(task: Resource) -> Question:
         str((told.get("authorReference") or {}).get("display", "")),
         datetime.fromisoformat(str(told["time"])) if told else None,
     )
-
-
-def is_question(resource: Resource) -> bool:
-    """Whether a resource is such a question, which is about the record and for nobody but the officer to read."""
-    return resource.get("resourceType") == "Task" and resources.code_of(resource.get("code"), systems.TASK_KIND) == KIND
 
 
 async def _tasks(tx: Transaction, *params: tuple[str, str], count: int) -> list[Resource]:

@@ -34,7 +34,6 @@ from lienmach.care.order_facts import kind_of as kind_of
 from lienmach.care.order_facts import quantity_of as quantity_of
 from lienmach.care.order_repeats import Earlier
 from lienmach.care.resources import Resource
-from lienmach.record import search
 from lienmach.record.change import Stored
 from lienmach.record.transaction import Transaction
 from lienmach.standards.bhxh.benefit import Amounts
@@ -280,8 +279,8 @@ async def unsigned(tx: Transaction, encounter_id: str) -> list[Stored]:
 
 
 async def _stored_of_visit(tx: Transaction, encounter_id: str) -> list[Stored]:
-    page = await search.search(tx, "ServiceRequest", [("encounter", f"Encounter/{encounter_id}"), ("_count", "200")])
-    found = {one.id: one for one in page.matches}
+    stored_before = await resources.matches(tx, "ServiceRequest", ("encounter", f"Encounter/{encounter_id}"))
+    found = {one.id: one for one in stored_before}
     for change in tx.pending.values():
         if change.type == "ServiceRequest" and change.op != "D":
             stored = change.stored()

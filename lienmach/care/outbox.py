@@ -1,8 +1,9 @@
 """Messages to systems outside: a row in the transaction that causes it, sent by the job `outbox.send`, seen by people.
 
-What was queued never changes: exactly these bytes are sent. One message a channel and key; its id goes along as the
-idempotency key, so that a second sending after a crash is the same message to the receiver. States: waiting, sending,
-sent, refused (the receiver said no: a person looks), stopped (a person gave it up).
+What was queued never changes: exactly these bytes are sent; only a secret is taken out of what was sent (Fleeting). One
+message a channel and key; its id goes along as the idempotency key, so that a second sending after a crash is the same
+message to the receiver. States: waiting, sending, sent, refused (the receiver said no: a person looks), stopped (a
+person gave it up, or it is too late for it).
 
     outbox.queue(tx, "checkin", visit_key, xml, subject=f"Encounter/{encounter_id}", content_type="application/xml")
 
@@ -40,6 +41,7 @@ ADDRESSES = {
 }
 CHANNELS = tuple(ADDRESSES)
 NOT_CONNECTED = "not-connected"
+EXPIRED = "expired"  # problem of a stopped message whose words were over before they left
 OPEN_STATES = ("waiting", "sending")
 STATES = (*OPEN_STATES, "sent", "refused", "stopped")
 _BODY_BYTES_MAX = 5 * 1024 * 1024
@@ -60,6 +62,17 @@ class Answer:
     content_type: str = ""
     body: bytes = b""
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class Fleeting:
+    """Of a message whose words are good until a moment only, such as a code: from then on it is not sent.
+
+    kept: the body without what was secret in it. It takes the place of the body when that is sent or over.
+    """
+
+    until: datetime
+    kept: bytes
 
 
 @dataclass(frozen=True)
@@ -124,7 +137,14 @@ def message_id(channel: str, key: str) -> str:
 
 
 def queue(
-    tx: Transaction, channel: str, key: str, body: bytes, *, subject: str, content_type: str = "application/json"
+    tx: Transaction,
+    channel: str,
+    key: str,
+    body: bytes,
+    *,
+    subject: str,
+    content_type: str = "application/json",
+    fleeting: Fleeting | None = None,
 ) -> str:
     """Send this when tx has committed; returns the id of the message. The same channel and key again changes nothing.
 
@@ -142,14 +162,17 @@ def queue(
     async def write(connection: asyncpg.Connection) -> None:
         await connection.execute(
             """insert into outbox_message (tenant, message_id, channel, key, subject, content_type, body, state,
-                                           problem, queued_at, queued_by)
-               values ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, $10) on conflict do nothing""",
+                                           problem, queued_at, queued_by, good_until, kept)
+               values ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, $10, $11, $12) on conflict do nothing""",
             tenant, own, channel, key, subject, content_type, body, problem, now, actor,
+            fleeting.until if fleeting else None, fleeting.kept if fleeting else None,
         )  # fmt: skip
 
     tx.also(write)
     if is_open and not any(one.kind == SEND and one.payload.get("message") == own for one in tx.jobs):
         tx.jobs.append(JobRow(SEND, {"message": own}))
+    if fleeting is not None:
+        tx.jobs.append(JobRow(SEND, {"message": own}, fleeting.until))  # sent or not, its secret goes
     return own
 
 
@@ -194,20 +217,22 @@ async def newest_of(tx: Transaction, subjects: Sequence[str], *, channel: str, k
 async def listed(
     tx: Transaction, *, states: Sequence[str] = STATES, channel: str = "", limit: int = 100
 ) -> list[Message]:
-    """Messages in these states: what needs a person first, then what waits longest; sent ones newest first."""
-    # Two questions, each in the order of an index: nearly all messages were sent.
+    """Messages in these states: what needs a person first, then what waits longest; stopped and sent ones newest first."""
+    # A question each, by its own index: nearly all messages were sent, and what was stopped stays for ever too.
     rows = await tx.fetch(
         """select * from outbox_message
-            where tenant = $1 and state <> 'sent' and state = any($2) and ($3 = '' or channel = $3)
+            where tenant = $1 and state in ('waiting', 'sending', 'refused') and state = any($2)
+              and ($3 = '' or channel = $3)
             order by state <> 'refused', queued_at, message_id limit $4""",
         tx.tenant.number, list(states), channel, limit,
     )  # fmt: skip
-    if "sent" in states and len(rows) < limit:
-        rows += await tx.fetch(
-            """select * from outbox_message where tenant = $1 and state = 'sent' and ($2 = '' or channel = $2)
-                order by queued_at desc, message_id limit $3""",
-            tx.tenant.number, channel, limit - len(rows),
-        )  # fmt: skip
+    for state in ("stopped", "sent"):
+        if state in states and len(rows) < limit:
+            rows += await tx.fetch(
+                f"""select * from outbox_message where tenant = $1 and state = '{state}' and ($2 = '' or channel = $2)
+                    order by queued_at desc, message_id limit $3""",
+                tx.tenant.number, channel, limit - len(rows),
+            )  # fmt: skip
     return [message_of(row) for row in rows]
 
 
@@ -232,7 +257,7 @@ async def channel_states(tx: Transaction) -> list[ChannelState]:
                   count(*) filter (where state = 'refused') as refused,
                   count(*) filter (where state = 'waiting' and problem not in ('', 'woken', 'not-connected')) as failing,
                   min(queued_at) filter (where state in ('waiting', 'sending')) as oldest_at
-           from outbox_message where tenant = $1 and state <> 'sent' group by channel""",
+           from outbox_message where tenant = $1 and state in ('waiting', 'sending', 'refused') group by channel""",
         tx.tenant.number,
     )  # fmt: skip
     last = await tx.fetch(

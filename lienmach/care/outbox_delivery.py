@@ -130,9 +130,15 @@ async def _claim(own: str, tx: Transaction) -> Claim:
         row = await connection.fetchrow(
             "select * from outbox_message where tenant = $1 and message_id = $2 for update", tenant, own
         )
-        if row is None or row["state"] not in outbox.OPEN_STATES:
+        if row is None:
             return
-        if row["state"] == "sending" and row["next_at"] is not None and row["next_at"] > now:
+        is_held = row["state"] == "sending" and row["next_at"] is not None and row["next_at"] > now
+        if row["good_until"] is not None and row["good_until"] <= now and not is_held:
+            await _expire(connection, tx, own)
+            return
+        if row["state"] not in outbox.OPEN_STATES:
+            return
+        if is_held:
             later = [JobRow(SEND, {"message": own}, row["next_at"] + timedelta(seconds=1))]
             await jobs.queue(connection, tenant, later)  # another worker is at it; look again if it dies
             return
@@ -148,6 +154,19 @@ async def _claim(own: str, tx: Transaction) -> Claim:
 
     tx.also(take)
     return claim
+
+
+async def _expire(connection: asyncpg.Connection, tx: Transaction, own: str) -> None:
+    """Take the secret out of a message whose words are over, and stop it if it was not sent."""
+    await connection.execute(
+        """update outbox_message set body = kept where tenant = $1 and message_id = $2 and body <> kept""",
+        tx.tenant.number, own,
+    )  # fmt: skip
+    await connection.execute(
+        """update outbox_message set state = 'stopped', problem = $3, next_at = null, done_at = $4
+           where tenant = $1 and message_id = $2 and state = any($5)""",
+        tx.tenant.number, own, outbox.EXPIRED, tx.now, list(outbox.OPEN_STATES),
+    )  # fmt: skip
 
 
 async def _record(
@@ -167,7 +186,8 @@ async def _record(
     if answer.outcome != "down" or is_old:
         state = {"done": "sent", "refused": "refused"}.get(answer.outcome, "stopped")
         await connection.execute(
-            """update outbox_message set state = $3, problem = $4, next_at = null, done_at = $5
+            """update outbox_message set state = $3, problem = $4, next_at = null, done_at = $5,
+                   body = case when $3 = 'sent' then coalesce(kept, body) else body end
                where tenant = $1 and message_id = $2 and state = 'sending'""",
             tenant, own, state, answer.problem, now,
         )  # fmt: skip

@@ -126,7 +126,7 @@ async def read(tx: Transaction, ticket_id: str) -> Ticket:
 async def ticket_of(tx: Transaction, encounter_id: str, kind: str) -> Ticket | None:
     """The newest ticket of a visit of this kind, open ones first; None if there is none."""
     rows = await tx.fetch(
-        f"""select {COLUMNS} from ticket where tenant = $1 and encounter_id = $2 and kind = $3
+        f"""select {COLUMNS} from ticket where tenant = $1 and encounter_id = $2 and encounter_id <> '' and kind = $3
             order by (state = any($4)) desc, joined_at desc limit 1""",
         tx.tenant.number, encounter_id, kind, list(OPEN),
     )  # fmt: skip

@@ -5,7 +5,7 @@ Thin on purpose: `record` stays the only way in and out; here is only what every
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -34,7 +34,7 @@ async def read(tx: Transaction, resource_type: str, resource_id: str) -> Resourc
     pending = tx.pending.get((tx.definitions.type_number(resource_type), resource_id))
     if pending is not None and pending.op != "D":
         return of(pending.stored())
-    return of(await record_read.read(tx, resource_type, resource_id))
+    return of((await _once(tx, (resource_type, resource_id), _current))[0])
 
 
 async def follow(tx: Transaction, reference: str) -> Resource:
@@ -60,8 +60,32 @@ async def read_many(tx: Transaction, resource_type: str, resource_ids: Iterable[
 
 async def find(tx: Transaction, resource_type: str, *params: tuple[str, str], count: int = 200) -> list[Resource]:
     """Matches of a search as dicts, newest first; at most `count`. They are noted as shown."""
-    page = await search.search(tx, resource_type, [*params, ("_count", str(count))])
-    return [of(one) for one in page.matches]
+    return [of(one) for one in await matches(tx, resource_type, *params, count=count)]
+
+
+async def matches(tx: Transaction, resource_type: str, *params: tuple[str, str], count: int = 200) -> list[Stored]:
+    """The same as they are stored."""
+    return await _once(tx, (resource_type, params, count), _matches)
+
+
+async def _once(tx: Transaction, question: Any, ask: Callable[..., Awaitable[list[Stored]]]) -> list[Stored]:
+    """The rooms of one page ask for the same person, cards and orders: the database is asked once in a unit's view."""
+    found = tx.answers.get(question)
+    if found is None:
+        found = tx.answers[question] = await ask(tx, *question)
+    for one in found:
+        tx.show(one)
+    return found
+
+
+async def _current(tx: Transaction, resource_type: str, resource_id: str) -> list[Stored]:
+    return [await record_read.read(tx, resource_type, resource_id)]
+
+
+async def _matches(
+    tx: Transaction, resource_type: str, params: tuple[tuple[str, str], ...], count: int
+) -> list[Stored]:
+    return (await search.search(tx, resource_type, [*params, ("_count", str(count))])).matches
 
 
 async def create(tx: Transaction, resource: Resource, *, resource_id: str | None = None) -> Stored:

@@ -75,8 +75,8 @@ async def finish(
     """End and sign an open visit: note, diagnoses, orders, prescription and the Encounter under one signature.
 
     result: KET_QUA_DTRI, outcome: MA_LOAI_RV, category: MA_DOITUONG_KCB ("": decided here). Raises errors.Conflict
-    (not started, signed already), errors.Unprocessable (no diagnosis, unknown codes, papers of who died), and as
-    prescriptions.write.
+    (not started, signed already, an insured visit in its first minute: see signs_from), errors.Unprocessable (no
+    diagnosis, unknown codes, papers of who died), and as prescriptions.write.
     """
     own = encounter["id"]
     if encounter.get("status") != "in-progress":
@@ -87,6 +87,9 @@ async def finish(
     words = await _words(tx, today, result, outcome)
     end_at = await end_of(tx, encounter, [one.days for one in ending.lines])
     last_on = end_at.astimezone(tx.tenant.time_zone).date()
+    chosen = category or await category_of(tx, encounter)
+    if await signs_from(tx, encounter, chosen, [one.days for one in ending.lines]) is not None:
+        raise errors.Conflict("Lượt khám BHYT vừa mở trong phút này; hãy ký từ phút sau (TIM-01).")
     encounter = await _diagnosed(tx, encounter, ending, last_on)
     if ending.lines:  # after the diagnoses: a long-term disease allows more days, a pregnancy forbids medicines
         await prescriptions.write(tx, own, list(ending.lines), reasons=dict(ending.reasons))
@@ -95,7 +98,6 @@ async def finish(
     conditions = await visit_diagnoses.of_visit(tx, encounter)
     note = await _note(tx, encounter, ending, conditions)
     await _settle_exam(tx, encounter)
-    chosen = category or await category_of(tx, encounter)
     encounter = await _ended(tx, encounter, end_at, last_on, chosen, words, result, outcome)
     stored = await resources.update(tx, encounter)
     accounts.open_finished(tx, encounter)

@@ -72,7 +72,8 @@ async def of_room(tx: Transaction, *, room_id: str, on: date, done_most: int = C
     ]
     done = [("status", "finished"), *day]
     found = await resources.find(tx, "Encounter", ("status", _NOT_DONE), *day, count=COUNT_MAX)
-    found += await resources.find(tx, "Encounter", *done, ("_sort", "-date"), count=done_most)
+    newest = await search.search(tx, "Encounter", [*done, ("_sort", "-date"), ("_count", str(done_most))])
+    found += [resources.of(one) for one in newest.matches]
     people = await resources.read_many(tx, "Patient", [visit_facts.patient_of(one) for one in found])
     tickets = await queue.waiting(tx, room_id)
     turns = {one.encounter_id: (index, one) for index, one in enumerate(tickets, 1) if one.encounter_id}
@@ -82,7 +83,10 @@ async def of_room(tx: Transaction, *, room_id: str, on: date, done_most: int = C
     ]
     counted = Counter(one.state for one in items)
     if counted["done"] >= done_most:
-        counted["done"] = len(await search.search_ids(tx, "Encounter", done, limit=COUNT_MAX))
+        others = newest.total  # told along with the newest where the day could be looked at whole
+        if others is None:
+            others = len(await search.search_ids(tx, "Encounter", done, limit=COUNT_MAX))
+        counted["done"] = min(others, COUNT_MAX)
     return Work(tuple(sorted(items, key=_order)), {state: counted[state] for state in STATES})
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from lienmach.base import errors
@@ -23,6 +23,7 @@ from lienmach.care import (
     patients,
     queue,
     resources,
+    visit_end,
     visit_facts,
     visits,
 )
@@ -113,7 +114,8 @@ async def steps(plan: VisitPlan, day: Day) -> AsyncIterator[float]:
     yield chance.randint(1, 4)
     await demo_visit_papers.issue(one)
     yield chance.randint(1, 2)
-    await _finish(one)
+    if not await _finish(one):
+        return
     yield chance.randint(2, 6)
     await demo_visit_money.close_statement(one)
     yield chance.randint(1, 5)
@@ -334,14 +336,26 @@ async def _write(one: Visit) -> None:
     await one.day.run(one.doctor, work)
 
 
-async def _finish(one: Visit) -> None:
-    """The doctor signs and ends the visit."""
+async def _finish(one: Visit) -> bool:
+    """The doctor signs and ends the visit. An insured one lasts a minute by the clock (TIM-01): on a young day, whose
+    minutes are short, it is waited for, and where it has not come yet the visit stays open and the answer is False."""
     is_referred = "referral" in one.plan.papers
     result = "3" if is_referred else "2" if one.plan.case.is_long else one.plan.random("end").choice(("1", "2"))
     outcome = _REFERRED if is_referred else _DISCHARGED
 
+    category = one.plan.category if one.has_card else ""
+
+    async def look(tx: Transaction) -> datetime | None:
+        encounter = await visits.read(tx, one.encounter_id)
+        return await visit_end.signs_from(tx, encounter, category or await visit_end.category_of(tx, encounter))
+
+    signs_from = await one.day.run(one.doctor, look)
+    if signs_from is not None:
+        one.day.clock.move(signs_from)
+        if one.day.clock.at < signs_from:
+            return False
+
     async def work(tx: Transaction) -> None:
-        category = one.plan.category if one.has_card else ""
         await visits.finish(
             tx, one.encounter_id, one.day.signers[one.doctor], result=result, outcome=outcome, category=category
         )
@@ -350,6 +364,7 @@ async def _finish(one: Visit) -> None:
     one.day.tally.insured += one.has_card
     one.day.tally.finished += 1
     one.day.tally.signed += 1
+    return True
 
 
 async def _go_by_cashier(one: Visit) -> None:

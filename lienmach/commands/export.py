@@ -82,7 +82,7 @@ async def write(tx: Transaction, types: list[str], out: Output) -> Counter[str]:
     args: list[Any] = []
     totals = {
         tx.definitions.type_name(row["type"]): row["n"]
-        for row in await tx.fetch(_COUNT.format(visible=access.visible(tx, "r", args)), *args)
+        for row in await tx.fetch(_COUNT.format(visible=access.visible_version(tx, "r", args)), *args)
     }
     chosen = sorted(types or totals.keys() - _LEFT_OUT)
     progress = Progress(sum(totals.get(kind, 0) for kind in chosen))
@@ -94,7 +94,7 @@ async def write(tx: Transaction, types: list[str], out: Output) -> Counter[str]:
             seq, rows = 0, PAGE_ROWS_MAX // 10
             while True:
                 args = [tx.definitions.type_number(kind), seq, rows]
-                page = await tx.fetch(_PAGE.format(visible=access.visible(tx, "v", args)), *args)
+                page = await tx.fetch(_PAGE.format(visible=access.visible_version(tx, "v", args)), *args)
                 file.write(b"".join(_line(row["body"]) for row in page))
                 counted[kind] += len(page)
                 progress.report(counted.total(), f"{counted.total():,} resources")

@@ -17,6 +17,7 @@ A code works in the browser that asked for it only, and once.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -251,6 +252,31 @@ async def find(pool: asyncpg.Pool, cookie: str, now: datetime) -> Session | None
                 "update citizen_session set last_seen_at = $2 where token_hash = $1", rows.digest(cookie), now
             )
     return session
+
+
+async def end_of_patient(
+    connection: asyncpg.Connection, tenant: int, patient_id: str, now: datetime, *, phones: Collection[str] = ()
+) -> None:
+    """End all sessions of a person, and the codes that could still open one, on the connection of what takes effect.
+
+    phones: compact ones, which open this record no more; a request of one of them may have looked already for whom to
+    open, without its code being kept yet.
+    """
+    is_any = await connection.fetchval(
+        """select exists (select from citizen_request where tenant = $1 and ended_at is null
+                          and ($2 = any(patients) or phone = any($3)))
+               or exists (select from citizen_session where tenant = $1 and patient = $2)""",
+        tenant, patient_id, list(phones),
+    )  # fmt: skip
+    if not is_any:  # as of most people at most times
+        return
+    # The requests first: whoever is opening a session by one of them holds its row, and is waited for.
+    await connection.execute(
+        """update citizen_request set ended_at = $4
+           where tenant = $1 and ($2 = any(patients) or phone = any($3)) and ended_at is null""",
+        tenant, patient_id, list(phones), now,
+    )  # fmt: skip
+    await connection.execute("delete from citizen_session where tenant = $1 and patient = $2", tenant, patient_id)
 
 
 async def close(pool: asyncpg.Pool, session: Session) -> None:

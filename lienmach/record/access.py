@@ -9,9 +9,12 @@ a chain, `_has`, `_include` and totals. Row-level security (record/schema) stand
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
+
+import msgspec
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
@@ -52,6 +55,9 @@ _RELEASED = {  # results that the person themselves may see; preliminary ones ar
     "Observation": ("final", "amended", "corrected"),
     "DiagnosticReport": ("final", "amended", "corrected", "appended"),
 }
+#: system|code of a Task in which a person asks who opened their record: kept from those whom it may be about.
+QUESTION = "https://lienmach.org/fhir/CodeSystem/task-kind|access-question"
+_ASKING = "Task"
 _SELF = re.compile(r"Patient/([A-Za-z0-9\-.]{1,64})\Z")
 
 
@@ -62,7 +68,7 @@ class Grant:
     deletes: it may delete what it may write. People do not delete what belongs to a person: they mark it
     entered-in-error, and it stays to be seen. own: only current resources about the Patient whom the actor is, and of
     results only released ones. AuditEvent is not among them, for one event may name several persons: what is theirs
-    of it is cut out by record/openings.py.
+    of it is cut out by record/openings.py. questions: it also sees and writes the Tasks of code QUESTION.
     """
 
     read: str
@@ -71,11 +77,17 @@ class Grant:
     audit: bool = False
     deletes: bool = False
     own: bool = False
+    questions: bool = False
 
 
 GRANTS: dict[str, Grant] = {
     "system": Grant(
-        ANY, ANY, "TREAT ETREAT HPAYMT HOPERAT PATADMIN SYSADMIN HRESCH PUBHLTH HTEST", audit=True, deletes=True
+        ANY,
+        ANY,
+        "TREAT ETREAT HPAYMT HOPERAT PATADMIN SYSADMIN HRESCH PUBHLTH HTEST",
+        audit=True,
+        deletes=True,
+        questions=True,
     ),
     "admin": Grant(
         f"{_DIRECTORY} {_CATALOGUE} Device DeviceMetric Subscription",
@@ -134,6 +146,7 @@ GRANTS: dict[str, Grant] = {
         "Consent Task",
         "HOPERAT TREAT",
         audit=True,
+        questions=True,
     ),
 }
 """No one writes AuditEvent but the record itself and an integrator's `system`; no one changes or deletes one."""
@@ -143,13 +156,15 @@ GRANTS: dict[str, Grant] = {
 class Policy:
     """A compiled policy. read, write, delete: numbers of the types allowed, or None for all of them.
 
-    person: id of the one Patient whose resources may be read; None: everybody's.
+    person: id of the one Patient whose resources may be read; None: everybody's. keeps_questions: Tasks of code
+    QUESTION are not there for this actor.
     """
 
     read: frozenset[int] | None
     write: frozenset[int] | None
     delete: frozenset[int] | None
     person: str | None = None
+    keeps_questions: bool = True
 
     def may_read(self, type_number: int) -> bool:
         return self.read is None or type_number in self.read
@@ -183,6 +198,7 @@ def _compile(roles: frozenset[str], purpose: str, definitions: Definitions) -> P
     read: set[str] = set()
     write: set[str] = set()
     delete: set[str] = set()
+    keeps_questions = True
     for role in roles:
         grant = GRANTS.get(role)
         if grant is None or purpose not in grant.purposes.split():
@@ -193,10 +209,11 @@ def _compile(roles: frozenset[str], purpose: str, definitions: Definitions) -> P
             read |= _GUARDED
         if role == "system":
             write |= _GUARDED
+        keeps_questions = keeps_questions and not grant.questions
         if grant.deletes:
             delete |= _named(grant.write, everything)
     allowed = [_numbers(names, everything, definitions) for names in (read, write, delete)]
-    return Policy(allowed[0], allowed[1], allowed[2])
+    return Policy(allowed[0], allowed[1], allowed[2], keeps_questions=keeps_questions)
 
 
 def _named(text: str, everything: frozenset[str]) -> frozenset[str]:
@@ -231,26 +248,73 @@ def check(tx: Asker, interaction: str, resource_type: str) -> None:
         raise errors.Refused(f"Your role may not {_VERBS[interaction]} {resource_type}.")
 
 
-def visible(tx: Asker, alias: str, args: list[Any]) -> str:
-    """SQL that is true for rows of `alias` (a table with tenant and type; `ix`, if it may be a citizen who asks) that
-    this actor may see.
+def check_question(tx: Asker, resource_type: str, resource: dict[str, Any] | None, current: bytes) -> None:
+    """Raise errors.Refused for a write that touches a question and is not this actor's to do.
 
-    Values are appended to `args`. alias: a name from the code, never from a request.
+    resource: as it will be, valid; None: deleted. current: body of the version that it follows, or b"". Nobody deletes
+    a question or makes something else of it: what may be seen of its history is told by what it is now.
     """
+    if resource_type != _ASKING:
+        return
+    was, will_be = _is_question(msgspec.json.decode(current) if current else {}), _is_question(resource or {})
+    if (was or will_be) and tx.policy.keeps_questions:
+        raise errors.Refused("Your role may not write questions about who opened a record.")
+    if was and not will_be:
+        raise errors.Refused("A question about who opened a record stays one; nobody deletes it.")
+
+
+def _is_question(task: dict[str, Any]) -> bool:
+    codings = (task.get("code") or {}).get("coding") or ()
+    return any(f"{one.get('system')}|{one.get('code')}" == QUESTION for one in codings)
+
+
+def visible(tx: Asker, alias: str, args: list[Any], types: Sequence[int] = ()) -> str:
+    """SQL that is true for rows of `alias` (`ix`, under whatever name) that this actor may see.
+
+    Values are appended to `args`. alias: a name from the code, never from a request. types: of all the rows, if known;
+    without a type of questions among them no row is looked at for its terms.
+    """
+    typed = _typed(tx, alias, args)
+    if tx.policy.person is not None:
+        return f"({typed} and {_of_person(tx, alias, args)})"
+    if not _may_meet_questions(tx) or (types and tx.definitions.type_number(_ASKING) not in types):
+        return f"({typed})"
+    return f"({typed} and not ({_asking(tx, alias, args)}))"
+
+
+def _typed(tx: Asker, alias: str, args: list[Any]) -> str:
+    """SQL: the row is of this tenant, and of a type that the actor may read."""
     args.append(tx.tenant.number)
     own = f"{alias}.tenant = ${len(args)}"
     if tx.policy.read is None:
         return own
     args.append(sorted(tx.policy.read))
-    typed = f"{own} and {alias}.type = any(${len(args)}::smallint[])"
-    return f"({typed})" if tx.policy.person is None else f"({typed} and {_of_person(tx, alias, args)})"
+    return f"{own} and {alias}.type = any(${len(args)}::smallint[])"
+
+
+def _may_meet_questions(tx: Asker) -> bool:
+    """Whether there may be questions among what this actor's types let through, which must be kept back."""
+    return tx.policy.keeps_questions and tx.policy.may_read(tx.definitions.type_number(_ASKING))
+
+
+def _asking(tx: Asker, alias: str, args: list[Any]) -> str:
+    """SQL: the row of `ix` is a question."""
+    args += [tx.definitions.type_number(_ASKING), [terms.term_of(tx.tenant.term_seed, _ASKING, "code", "t", QUESTION)]]
+    kind, asks = len(args) - 1, len(args)
+    return f"{alias}.type = ${kind}::smallint and arrayoverlap({alias}.terms, ${asks}::bigint[])"
 
 
 def visible_version(tx: Asker, alias: str, args: list[Any]) -> str:
     """The same for rows of `version`. Who sees one person only sees current versions: what stood before may have been
-    about somebody else, or not released."""
+    about somebody else, or not released. What is a question now is kept back in all its versions."""
     if tx.policy.person is None:
-        return visible(tx, alias, args)
+        typed = _typed(tx, alias, args)
+        if not _may_meet_questions(tx):
+            return f"({typed})"
+        now = f"w.tenant = {alias}.tenant and w.rid = {alias}.rid and {_asking(tx, 'w', args)}"
+        return (
+            f"({typed} and ({alias}.type <> ${len(args) - 1}::smallint or not exists (select 1 from ix w where {now})))"
+        )
     current = f"w.tenant = {alias}.tenant and w.rid = {alias}.rid and w.seq = {alias}.seq"
     return f"exists (select 1 from ix w where {current} and {visible(tx, 'w', args)} offset 0)"
 
@@ -258,27 +322,31 @@ def visible_version(tx: Asker, alias: str, args: list[Any]) -> str:
 def visible_inside(tx: Asker, alias: str, args: list[Any]) -> str:
     """The same for rows of `ix` that stand for contained resources: their type and their container's must be allowed.
 
+    What a question contains is kept back with it.
     Raises errors.Refused for who sees one person only: what is contained says nothing about whose it is.
     """
     if tx.policy.person is not None:
         raise errors.Refused("Your role may not search contained resources.")
     args.append(tx.tenant.number)
     own = f"{alias}.tenant = ${len(args)}"
+    holder = f"from ix w where w.tenant = {alias}.tenant and w.rid = {contained.container_sql(alias)}"
+    if _may_meet_questions(tx):
+        own += f" and not exists (select 1 {holder} and {_asking(tx, 'w', args)} offset 0)"
     if tx.policy.read is None:
-        return own
+        return f"({own})"
     args.append(sorted(tx.policy.read))
     allowed = f"any(${len(args)}::smallint[])"
-    container = (
-        f"(select w.type from ix w where w.tenant = {alias}.tenant and w.rid = {contained.container_sql(alias)} "
-        "offset 0)"
-    )
+    container = f"(select w.type {holder} offset 0)"
     return f"({own} and (-{alias}.type)::smallint = {allowed} and {container} = {allowed})"
 
 
-async def may_see(tx: Any, rid: int, seq: int) -> bool:
+async def may_see(tx: Any, resource_type: str, rid: int, seq: int) -> bool:
     """Whether this actor may see the resource of row `rid` in its current version `seq`, whose type they may read."""
     if tx.policy.person is None:
-        return True
+        if resource_type != _ASKING or not _may_meet_questions(tx):
+            return True
+        held: list[Any] = [rid]
+        return not await tx.fetch(f"select 1 from ix where ix.rid = $1 and {_asking(tx, 'ix', held)}", *held)
     args: list[Any] = [rid, seq]
     seen = visible(tx, "ix", args)
     return bool(await tx.fetch(f"select 1 from ix where ix.rid = $1 and ix.seq = $2 and {seen}", *args))

@@ -144,10 +144,10 @@ class _Batch:
     async def take(self, batch: list[Named]) -> _Outcome:
         self.marks = await marks.find(self.tx, [name for group in batch for name in group.names])
         planned = [self._plan(group) for group in batch]
-        guarded = self.tx.store.guards
+        is_last = self.tx.store.is_last
         for group in planned:  # a rule of a department sees what comes along with its resource
-            group.steps.sort(key=lambda step: step.item.type in guarded)
-        planned.sort(key=lambda group: all(step.item.type in guarded for step in group.steps))
+            group.steps.sort(key=lambda step: is_last(step.item.type))
+        planned.sort(key=lambda group: all(is_last(step.item.type) for step in group.steps))
         # An id that somebody gives is kept by the directory; a new one only by its mark.
         marks.expect_none(
             self.tx,

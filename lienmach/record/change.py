@@ -77,6 +77,8 @@ class Unit(Protocol):
     changes: list[Change]
     pending: dict[Key, Change]
     jobs: list[JobRow]
+    asked: list[Any]
+    has_queued: bool
     premises: list[Premise]
     effects: list[Effect]
     marks: dict[bytes, Mark]

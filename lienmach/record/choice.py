@@ -8,7 +8,8 @@ wrong index (measured, docs/explanation/store.md). So the driver is chosen here 
     post     post by (term, d1 desc, rid desc)         walked in natural order, one hot token or several
     either   a patient walk, and the few rows beside it that belong to a compartment in other ways
     set      a source of row numbers (terms, strings, dates, numbers), probed up to so many rows;
-             if there are more, the same statement walks instead and the source becomes a test
+             if there are more, the same statement walks instead and the source becomes a test; within a few
+             days all rows of these days are looked at first, and that is all if they are few
     type     ix by (type, d1 desc, rid desc)           walked in natural order, everything is a test
 
 Under an asked order that no index keeps, every row that fits is found first and then sorted.
@@ -27,6 +28,7 @@ PROBE_MAX = 5000  # where finding all and sorting costs what walking past others
 PROBE_TEXTS_MAX = 1000  # the same for names, at tens of thousands of people
 PROBE_NARROW_MAX = 300  # beside a walk that ends after NARROW: a room's visits of a day, not those of its years
 NARROW = timedelta(days=3)
+NEAR_MAX = 5000  # rows of a type in a few days: to read them costs less than to find all that ever had a frequent term
 GLANCE_MAX = 2000
 WALKS_MAX = 200  # patients times types
 
@@ -51,8 +53,8 @@ class Choice:
     """What drives. walk: patient | either | post | type. walker: the need that the walk meets. source: found first.
 
     whole: the source is known to be small enough to take without a probe. glance: only the newest GLANCE_MAX rows
-    are looked at; if they do not fill the page, ask again with `skips_glance`. narrow: the walk goes over a few days
-    and is cheap, so the source is not probed far.
+    are looked at; if they do not fill the page, ask again with `skips_glance`. narrow: the walk goes over a few days,
+    which are looked at whole if they are NEAR_MAX rows at most; else the source is not probed far.
     """
 
     walk: str

@@ -19,7 +19,7 @@ from collections import deque
 import asyncpg
 
 from lienmach.base import errors, metrics
-from lienmach.record import ledger
+from lienmach.record import changes, ledger
 from lienmach.record.change import Unit
 from lienmach.record.layout import Changed as Changed
 from lienmach.record.layout import Layout
@@ -82,19 +82,19 @@ class Committer:
         """As many waiting units as may be written together: no id twice, a unit with premises alone."""
         group: list[tuple[Unit, asyncio.Future[None]]] = []
         keys: set[tuple[int, str]] = set()
-        changes = 0
+        size = 0
         while self._waiting and len(group) < _GROUP_UNITS_MAX:
             unit, _ = self._waiting[0]
             touched = unit.pending.keys()
             if group and (
-                unit.premises or changes + len(unit.changes) > _GROUP_CHANGES_MAX or not keys.isdisjoint(touched)
+                unit.premises or size + len(unit.changes) > _GROUP_CHANGES_MAX or not keys.isdisjoint(touched)
             ):
                 break
             group.append(self._waiting.popleft())
             if unit.premises:
                 break
             keys.update(touched)
-            changes += len(unit.changes)
+            size += len(unit.changes)
         return group
 
     async def _write_group(self, group: list[tuple[Unit, asyncio.Future[None]]]) -> None:
@@ -163,6 +163,8 @@ class Committer:
                     raise Changed("A condition matches something else now.")
             for effect in unit.effects:
                 await effect(connection)
+        is_asked = any(unit.asked for unit in units)
+        caused = await changes.caused(connection, tenant, units) if is_asked else []
         frames: set[int] = set()
         layout = Layout(tenant, head["seq"], head["hash"])
         salts = iter(ledger.salts(sum(len(unit.changes) for unit in units)))
@@ -177,6 +179,7 @@ class Committer:
                 if layout.is_full:
                     await layout.send(connection)
             layout.add_marks_and_jobs(unit)
+        layout.add_jobs(caused)
         await layout.send(connection)
         await connection.execute("commit")
         self._frames |= frames

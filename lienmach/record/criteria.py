@@ -34,14 +34,16 @@ NOTHING = Rows(())
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What reading criteria needs. ids_max: most resources that one hop hands on."""
+    """What reading criteria needs. ids_max: most resources that one hop hands on. ids: what `_id` leaves, if it is asked
+    for once: a first `_has` looks at nobody else."""
 
     tx: Any
     context: SearchContext
     ids_max: int
+    ids: tuple[str, ...] = ()
 
 
-def reading(tx: Any, *, ids_max: int) -> Reading:
+def reading(tx: Any, *, ids_max: int, ids: tuple[str, ...] = ()) -> Reading:
     """The reading of one unit of work."""
     tenant = tx.tenant
     context = SearchContext(
@@ -52,7 +54,7 @@ def reading(tx: Any, *, ids_max: int) -> Reading:
         definitions=tx.definitions,
         base_url=getattr(tx.store, "base_url", ""),
     )
-    return Reading(tx, context, ids_max)
+    return Reading(tx, context, ids_max, ids)
 
 
 def parameter_of(tx: Any, resource_type: str, code: str, name: str) -> Parameter:
@@ -179,7 +181,8 @@ async def _reverse(read: Reading, resource_type: str, hop: Hop, rest: Criterion)
     number = tx.definitions.type_number(resource_type)
     asked = await _plan(read, source, rest, read.ids_max)
     if resource_type == "Patient" and parameter.patient:
-        statement = plan.patients(tx, asked)
+        named = _of_the_named(read, tx.definitions.type_number(source))
+        statement = plan.patients(tx, replace(asked, needs=(*asked.needs, *named)))
         found = await tx.fetch(statement.sql, *statement.args)
         _refuse_many(read, len(found), read.ids_max, rest.name)
         return Patients(tuple(row["pat"] for row in found), (number,)) if found else NOTHING
@@ -205,9 +208,20 @@ async def _ids(read: Reading, resource_type: str, criterion: Criterion, most: in
 
 
 async def _plan(read: Reading, resource_type: str, criterion: Criterion, most: int) -> Plan:
-    need = await need_of(read, resource_type, criterion)
+    need = await need_of(replace(read, ids=()), resource_type, criterion)
     number = read.tx.definitions.type_number(resource_type)
     return Plan((number,), (need,), limit=max(most, 0) + 1)
+
+
+def _of_the_named(read: Reading, type_number: int) -> tuple[Need, ...]:
+    """The rows about the people whom `_id` names, where it does: else a step back would find everybody's."""
+    if not read.ids:
+        return ()
+    return (
+        Patients(
+            tuple(terms.patient_term(read.context.term_seed, f"Patient/{one}") for one in read.ids), (type_number,)
+        ),
+    )
 
 
 def _refuse_many(read: Reading, count: int, most: int, name: str) -> None:

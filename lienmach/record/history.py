@@ -52,7 +52,7 @@ async def history(
         where.append(f"v.type = ${len(args)}")
         if resource_id is not None:
             point = await tx.point(resource_type, resource_id)
-            if point is None or not await access.may_see(tx, point.rid, point.seq):
+            if point is None or not await access.may_see(tx, resource_type, point.rid, point.seq):
                 raise errors.NotFound(f"There is no {resource_type}/{resource_id[:64]}.")
             args.append(point.rid)
             where.append(f"((v.version_id > 1 and v.rid = ${len(args)}) or v.seq = ${len(args)})")

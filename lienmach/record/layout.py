@@ -6,11 +6,13 @@ several for very many changes, so that laying them out never keeps everybody els
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import asyncpg
 
+from lienmach.base.jobs import JobRow
 from lienmach.record import ledger, rowsets
 from lienmach.record.change import Change, Unit
 from lienmach.record.index import contained
@@ -116,8 +118,11 @@ class Layout:
     def add_marks_and_jobs(self, unit: Unit) -> None:
         """What an import remembers, and the work that a unit causes."""
         self.rows.tables["import_mark"].extend(unit.marks.values())
-        for job in unit.jobs:
-            self.rows.tables["job"].append((job.kind, job.payload_text, job.run_at or unit.now, job.attempts_max))
+        self.add_jobs(job if job.run_at else replace(job, run_at=unit.now) for job in unit.jobs)
+
+    def add_jobs(self, found: Iterable[JobRow]) -> None:
+        """Jobs with their time."""
+        self.rows.tables["job"].extend((job.kind, job.payload_text, job.run_at, job.attempts_max) for job in found)
 
     async def send(self, connection: asyncpg.Connection) -> None:
         """Move the directory and insert what was gathered; the head of the chain moves with it. Raises Changed."""

@@ -24,15 +24,11 @@ _ABOUT_THE_RECORD = frozenset({"AuditEvent", "Provenance", "Patient"})
 
 @dataclass(frozen=True)
 class Filter:
-    """types: only these, () for all. year: of the clinical date in the tenant's zone. terms: one of these must be there.
-
-    without: none of these terms may be there.
-    """
+    """types: only these, () for all. year: of the clinical date in the tenant's zone. terms: one of these must be there."""
 
     types: tuple[str, ...] = ()
     year: int | None = None
     terms: tuple[int, ...] = ()
-    without: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,12 +84,10 @@ async def page(tx: Transaction, patient_id: str, wanted: Filter, *, count: int =
     return LifePage(entries, mark)
 
 
-async def overview(
-    tx: Transaction, patient_id: str, *, without: tuple[int, ...] = ()
-) -> list[tuple[str, int | None, int]]:
-    """How many entries there are: (type, year or None, count), for the filters. without: see Filter."""
+async def overview(tx: Transaction, patient_id: str) -> list[tuple[str, int | None, int]]:
+    """How many entries there are: (type, year or None, count), for the filters."""
     text = sql.Text(tx.tenant.number)
-    where = _about(tx, text, patient_id, Filter(without=without))
+    where = _about(tx, text, patient_id, Filter())
     zone = text.bind(tx.tenant.time_zone.key)
     found = await tx.fetch(
         f"select ix.type, case when ix.d1 <> {text.bind(UNDATED)} then extract(year from ix.d1 at time zone {zone})::int end"
@@ -112,11 +106,6 @@ def terms_of(tx: Transaction, resource_type: str, codes: Sequence[str], targets:
         if code in known and known[code].kind == "reference"
         for term in reference.terms_of(known[code], list(targets), tx.tenant.term_seed)
     ]
-
-
-def code_term(tx: Transaction, resource_type: str, system: str, code: str) -> int:
-    """The term under which resources of this type have this code."""
-    return terms.term_of(tx.tenant.term_seed, resource_type, "code", "t", f"{system}|{code}")
 
 
 def type_name(tx: Transaction, number: int) -> str:
@@ -149,8 +138,6 @@ def _about(tx: Transaction, text: sql.Text, patient_id: str, wanted: Filter) -> 
         where.append(f"ix.d1 >= {text.bind(low)} and ix.d1 < {text.bind(high)}")
     if wanted.terms:
         where.append(f"arrayoverlap(ix.terms, {text.bind(list(wanted.terms), 'bigint[]')})")
-    if wanted.without:
-        where.append(f"not arrayoverlap(ix.terms, {text.bind(list(wanted.without), 'bigint[]')})")
     return where
 
 

@@ -66,7 +66,7 @@ class Side:
     def window(self) -> tuple[datetime | None, datetime | None]:
         """[from, below) that holds ix.d1 of every match; None is open."""
         side = self.condition.side
-        if side is None or self.condition.negate or not self.condition.parameter.date_first:
+        if side is None or self.condition.negate or not self.condition.parameter.date_leads:
             return None, None
         return side.low
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lienmach.record import access, sql
-from lienmach.record.choice import GLANCE_MAX, Choice, Plan, choose, probe_max
+from lienmach.record.choice import GLANCE_MAX, NEAR_MAX, Choice, Plan, choose, probe_max
 from lienmach.record.need import Terms
 from lienmach.record.sorting import NATURAL
 from lienmach.record.sql import Text
-from lienmach.record.walk import tests, types_test, walk
+from lienmach.record.walk import nearby, tests, types_test, walk
 
 
 @dataclass(slots=True)
@@ -35,6 +35,8 @@ class Statement:
             parts = [f"set {name} whole"] if chosen.whole else [f"set {name} up to {probe_max(chosen)}", *parts]
         if chosen.glance:
             parts = [f"glance {GLANCE_MAX}", *parts]
+        if chosen.narrow:
+            parts = [f"all of the days up to {NEAR_MAX}", *parts]
         return ", else ".join(parts)
 
 
@@ -94,11 +96,10 @@ def _any_order(chosen: Choice) -> Choice:
 def _everything(tx: Any, text: Text, plan: Plan, chosen: Choice, columns: str) -> str:
     """`select columns` of all rows that fit, each once, in no order."""
     if isinstance(chosen.source, Terms) and not chosen.source.hot:
-        found = f"ix.terms && {text.bind(chosen.source.terms, 'bigint[]')}"
-        needed = tests(tx, text, plan, "ix", skip=chosen.source)
-        return f"select {columns} from ix where ix.tenant = $1 and " + " and ".join(
-            [types_test(text, plan), found, *needed]
-        )
+        # Fenced: beside the index of terms PostgreSQL would read one of all rows of the type, to meet its rows with.
+        found = f"select * from ix where ix.tenant = $1 and ix.terms && {text.bind(chosen.source.terms, 'bigint[]')}"
+        needed = [types_test(text, plan), *tests(tx, text, plan, "ix", skip=chosen.source)]
+        return f"select {columns} from ({found} offset 0) ix where {' and '.join(needed)}"
     if chosen.source is not None:
         return _from_set(tx, text, plan, chosen, columns)
     if chosen.walk == "post" and isinstance(chosen.walker, Terms):
@@ -133,7 +134,8 @@ def _rows(tx: Any, text: Text, plan: Plan, chosen: Choice) -> str:
     needed = tests(tx, text, plan, "ix", skip=chosen.source if chosen.source.exact else None)
     if plan.after is not None:
         needed.append(plan.order.after(text, "ix", plan.after))
-    small = "" if chosen.whole else f"(select count(*) from p0) <= {most} and "
+    near, far = nearby(tx, text, plan) if chosen.narrow else ("", "")
+    small = "" if chosen.whole else f"{far}(select count(*) from p0) <= {most} and "
     taken = (
         f"select ix.rid, ix.seq, ix.d1, count(*) over () as total from (select distinct rid from p0) p "
         f"{sql.index_row('p')} where {small}"
@@ -143,8 +145,8 @@ def _rows(tx: Any, text: Text, plan: Plan, chosen: Choice) -> str:
     head = f"p0 as materialized ({source}), "
     if chosen.whole:
         return f"{head}m as materialized ({taken})"
-    walked = walk(tx, text, plan, replace(chosen, source=None), only_if=f"(select count(*) from p0) > {most}")
-    return f"{head}m as materialized (({taken}) union all ({walked}))"
+    walked = walk(tx, text, plan, replace(chosen, source=None), only_if=f"{far}(select count(*) from p0) > {most}")
+    return f"{head}{near}m as materialized ({'(select * from n1) union all ' if near else ''}({taken}) union all ({walked}))"
 
 
 def _sorted(tx: Any, text: Text, plan: Plan, chosen: Choice) -> str:

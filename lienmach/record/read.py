@@ -32,7 +32,7 @@ async def current(tx: Transaction, resource_type: str, resource_id: str) -> Poin
     """The current version as a change is built on it; it is not noted as shown. Raises as `read`."""
     access.check(tx, "read", resource_type)
     point = await tx.point(resource_type, resource_id)
-    if point is None or not await access.may_see(tx, point.rid, point.seq):
+    if point is None or not await access.may_see(tx, resource_type, point.rid, point.seq):
         raise errors.NotFound(f"There is no {resource_type}/{resource_id[:64]}.")
     if point.deleted:
         raise errors.Gone(f"{resource_type}/{resource_id} was deleted; its history is still there.")

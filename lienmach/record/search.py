@@ -168,7 +168,8 @@ async def _understand(
         access.check(tx, "read", resource_type)
     query = _parse(params, tx.store.limits, lenient)
     issues = [Issue("warning", one.code, f"Not used: {one.message}") for one in query.unread]
-    read = criteria.reading(tx, ids_max=tx.store.limits.chain_ids_max)
+    named = query.ids[0] if len(query.ids) == 1 and not contained.is_asked(query) else ()
+    read = criteria.reading(tx, ids_max=tx.store.limits.chain_ids_max, ids=named)
     include.check(read, query.includes)
     names = _types(read, resource_type, query, compartment)
     query, refused = _possible(query, resource_type, compartment, lenient)

@@ -21,13 +21,14 @@ from lienmach.base import clock, errors
 from lienmach.base.actor import Actor
 from lienmach.base.jobs import JobRow
 from lienmach.base.settings import Settings
-from lienmach.record import access, audit, committer, points, snapshot, tenants
+from lienmach.record import access, audit, changes, committer, points, snapshot, tenants
 from lienmach.record.change import Change, Effect, Mark, Stored
 from lienmach.record.index import parameters as index_parameters
 from lienmach.record.points import Key, Point
 from lienmach.standards.fhir.definitions import Definitions
 
 _COMMITS = 3  # connections of the pool that snapshots leave to commits and point reads
+_ALONE = frozenset({"Patient"})  # what refers to it finds it written, its rules look at nothing but itself
 _ATTEMPTS_MAX = 40  # of those who collide at least one gets through each time
 Result = TypeVar("Result")
 Premise = Callable[["Transaction", asyncpg.Connection], Awaitable[bool]]
@@ -60,6 +61,7 @@ class Store:
         self.custom_parameters: dict[int, index_parameters.Parameters] = {}
         self.on_change: dict[str, list[str]] = {}
         self.once_a_commit: set[str] = set()  # of these jobs one for all changes of a commit (changes.py)
+        self.which: dict[tuple[str, str], changes.Which] = {}  # type and job: after which changes (changes.py)
         self.guards: dict[str, list[Guard]] = {}
         self.check_room: Callable[[], None] = _do_nothing  # raises errors.Unavailable on a full disk
         self.poke: Callable[[], None] = _do_nothing  # tells the worker of this process that there are jobs
@@ -97,6 +99,10 @@ class Store:
                 async with self.pool.acquire() as connection:
                     self.tenants = await tenants.load_all(connection)
         raise errors.NotFound(f"There is no tenant '{slug[:40]}' on this node.")
+
+    def is_last(self, resource_type: str) -> bool:
+        """Whether rules of this type look at what comes along with it, so that a bundle writes it after the others."""
+        return resource_type in self.guards and resource_type not in _ALONE
 
     def parameters_of(self, tenant: int) -> index_parameters.Parameters:
         return self.custom_parameters.get(tenant, self.standard_parameters)
@@ -136,7 +142,7 @@ class Store:
 
     async def write(self, unit: Transaction) -> None:
         await self.committer_of(unit.tenant.number).commit(unit)
-        if unit.jobs:
+        if unit.jobs or unit.has_queued:
             self.poke()
 
 
@@ -148,16 +154,19 @@ class Transaction:
     """`tx`: see the module. Collects changes, jobs and what was shown to whom."""
 
     __slots__ = (
+        "_answers",
         "_ended",
         "_has_read",
         "_on",
         "_snapshot",
         "access",
         "actor",
+        "asked",
         "changes",
         "defers_references",
         "definitions",
         "effects",
+        "has_queued",
         "jobs",
         "marks",
         "now",
@@ -182,11 +191,14 @@ class Transaction:
         self.jobs: list[JobRow] = []
         self.premises: list[Premise] = []
         self.effects: list[Effect] = []
+        self.asked: list[changes.Asked] = []  # which jobs these changes cause is asked in the commit
+        self.has_queued = False  # the commit holds jobs besides `jobs`
         self.marks: dict[bytes, Mark] = {}  # what an import remembers of its sources (record/bulk.py)
         self.access = audit.Access()
         self.defers_references = False  # a bundle looks at its references when all of it is written
         self._snapshot: snapshot.Snapshot | None = None
         self._on: asyncpg.Connection | None = None
+        self._answers: dict[Any, list[Stored]] = {}
         self._ended = False
         self._has_read = False
         store.committer_of(tenant.number).open += 1
@@ -225,6 +237,11 @@ class Transaction:
             return await self.store.points_of(self.tenant.number).read(key)
         rows = await self.fetch(points.SQL, self.tenant.number, [key[0]], [key[1]])
         return points.point_of(rows[0]) if rows else None
+
+    @property
+    def answers(self) -> dict[Any, list[Stored]]:
+        """What was found in this unit's view, by the question: asked again, it is the same. Empty where it may not be."""
+        return self._answers if self._on is None else {}
 
     def on(self, connection: asyncpg.Connection | None) -> None:
         """Read from this connection instead of the snapshot; the committer's premises do."""
@@ -273,6 +290,7 @@ class Transaction:
     async def leave(self) -> None:
         """Let the snapshot go; a later read takes a newer one."""
         view, self._snapshot = self._snapshot, None
+        self._answers = {}
         if view is not None:
             await view.leave()
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lienmach.record import access, sql
-from lienmach.record.choice import GLANCE_MAX, Choice, Plan
+from lienmach.record.choice import GLANCE_MAX, NEAR_MAX, Choice, Plan
 from lienmach.record.need import Either, Need, Patients, Side, Terms
 from lienmach.record.sql import Text
 
@@ -34,6 +34,18 @@ def walk(tx: Any, text: Text, plan: Plan, chosen: Choice, only_if: str = "") -> 
     if not found:
         return walked
     return f"select rid, seq, d1, total from (({walked}){found}) ix order by {sql.NATURAL} limit {limit}"
+
+
+def nearby(tx: Any, text: Text, plan: Plan) -> tuple[str, str]:
+    """For a few days: (`n1`, the rows that fit among all of these days if those are few; SQL that is true if not)."""
+    floor, below, _ = _window(plan)
+    along = ["ix.tenant = $1", types_test(text, plan), *_edges(text, plan, "ix", [(">=", floor), ("<", below)])]
+    needed = " and ".join(tests(tx, text, plan, "ix", skip=None))
+    return (
+        f"n0 as materialized (select * from ix where {' and '.join(along)} order by {sql.NATURAL} limit {NEAR_MAX + 1}), "
+        f"n1 as materialized (select ix.rid, ix.seq, ix.d1, count(*) over () as total from n0 ix where "
+        f"(select count(*) from n0) <= {NEAR_MAX} and {needed} order by {sql.NATURAL} limit {int(plan.limit)}), "
+    ), f"(select count(*) from n0) > {NEAR_MAX} and "
 
 
 def _edges(text: Text, plan: Plan, alias: str, edges: list[tuple[str, Any]]) -> list[str]:
@@ -178,7 +190,11 @@ def types_test(text: Text, plan: Plan) -> str:
 
 def tests(tx: Any, text: Text, plan: Plan, alias: str, skip: Need | None) -> list[str]:
     """What a row must pass: the actor may see it, and every need but `skip`."""
-    visible = access.visible if plan.types[0] > 0 else access.visible_inside
-    found = [visible(tx, alias, text.args)]
+    is_inside = plan.types[0] < 0
+    found = [
+        access.visible_inside(tx, alias, text.args)
+        if is_inside
+        else access.visible(tx, alias, text.args, types=plan.types)
+    ]
     found += [need.test(text, alias) for need in plan.needs if need is not skip]
     return found

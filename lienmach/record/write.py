@@ -105,6 +105,7 @@ async def delete(
         raise errors.PreconditionFailed(
             f"{resource_type}/{resource_id} is not at version {if_match} but at {current.version_id}; read it again."
         )
+    access.check_question(tx, resource_type, None, current.body)
     for guard in tx.store.guards.get(resource_type, ()):
         await guard(tx, {"resourceType": resource_type, "id": resource_id}, current)
     change = Change(
@@ -144,6 +145,7 @@ async def _store(
         raise errors.Unprocessable(issues=[refused])
     if tx.tenant.references_must_resolve and not tx.defers_references:
         await references.check(tx, resource)
+    access.check_question(tx, kind, resource, b"" if current is None else current.body)
     for guard in tx.store.guards.get(kind, ()):
         await guard(tx, resource if resource.get("id") == resource_id else {**resource, "id": resource_id}, current)
     at = tx.now if current is None else _later(tx, current)

@@ -5,7 +5,8 @@ How catalogues are handed in is not published; these calls are our own reading:
     POST /api/danhmuc/{form} {"maCSKCB", "maLanNop", "dsDong": [{"STT", "MA_NOI_BO", "TU_NGAY", …members of the form}]}
     POST /api/danhmuc/ketQua {"maGiaoDich"}
 
-The first answers maKetQua 200 with a maGiaoDich, the same one for the same content. The second answers trangThai
+The first answers maKetQua 200 with a maGiaoDich, the same one for the same maLanNop of a facility (without one: for the
+same content), and keeps what came first. The second answers trangThai
 DANG_XU_LY, and a moment later DA_XU_LY with dsDong: STT, MA_NOI_BO, ketQua CHAP_NHAN with tuNgay (the day asked for,
 not before the receipt) or TU_CHOI with lyDo. A row without what its form needs is refused, and so is what was planted:
 
@@ -58,7 +59,7 @@ class Lists:
     seconds: float = 5.0
     now: Callable[[], float] = time.time
     received: dict[str, HandedIn] = field(default_factory=dict)
-    by_content: dict[str, str] = field(default_factory=dict)
+    by_key: dict[str, str] = field(default_factory=dict)
     plants: dict[str, str] = field(default_factory=dict)
 
     async def take(self, request: Request) -> Response:
@@ -70,8 +71,9 @@ class Lists:
         rows = said.get("dsDong")
         if form not in FORMS or not isinstance(rows, list) or not 0 < len(rows) <= _ROWS_MAX:
             return JSONResponse({"maKetQua": "205", "thongDiep": "Sai mẫu danh mục hoặc danh mục trống"})
-        content = hashlib.sha256(json.dumps([form, said], sort_keys=True).encode()).hexdigest()
-        number = self.by_content.setdefault(content, secrets.token_hex(8))
+        named = [said.get("maCSKCB"), said["maLanNop"]] if said.get("maLanNop") else said
+        key = hashlib.sha256(json.dumps([form, named], sort_keys=True).encode()).hexdigest()
+        number = self.by_key.setdefault(key, secrets.token_hex(8))
         if number not in self.received:
             kept = [one for one in rows if isinstance(one, dict)]
             facility = str(said.get("maCSKCB", ""))

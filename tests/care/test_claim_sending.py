@@ -193,7 +193,7 @@ async def test_an_answer_that_the_portal_does_not_take_waits_and_goes_once(clini
         await at.fault(fault)
         await outbox_work.send(clinic.store, message)
         [found] = await returned(one)
-        assert found.state == "answered" and found.problem and not found.may_be_answered
+        assert found.state == "answered" and found.problem and not found.may_be_answered(clinic.store.now())
         await at.fault("")
         await outbox_work.send(clinic.store, message)
         assert (await returned(one))[0].state == "sent"
@@ -210,7 +210,11 @@ async def test_an_answer_that_the_portal_refuses_is_open_again_and_another_may_b
         outbox_work.connect(clinic.store, insurance_url=at.url)
         async with clinic.store.begin(SYSTEM) as tx:
             [found] = await rejections.listed(tx, states=("open",))
-        assert (found.problem, found.reply, found.may_be_answered) == ("refused", "Theo phác đồ", True)
+        assert (found.problem, found.reply, found.may_be_answered(clinic.store.now())) == (
+            "refused",
+            "Theo phác đồ",
+            True,
+        )
         second = await reply(one, found, "Theo phác đồ, mục 3")
         assert second != message
         await outbox_work.send(clinic.store, second)

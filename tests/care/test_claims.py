@@ -12,7 +12,7 @@ from lienmach.base import errors
 from lienmach.base.jobs import Taken
 from lienmach.care import catalogues, papers, resources, signing, signing_documents
 from lienmach.care.catalogues import Row
-from lienmach.care.claims import accepted, building, claims, consideration, differences, payments_of_fund
+from lienmach.care.claims import accepted, building, claims, consideration, differences, payments_of_fund, quoting
 from lienmach.care.claims.payments_of_fund import FundLine
 from lienmach.care.money import ledger
 from lienmach.care.papers_rules import AppointmentSlip
@@ -212,7 +212,7 @@ async def test_a_paper_issued_after_the_sending_goes_as_the_next_version(clinic:
     slip = AppointmentSlip(return_on=on.date() + claim_world.timedelta(days=14))
     stored = await clinic.store.run(clinic.actor("doctor"), lambda tx: papers.issue(tx, one.encounter_id, slip, key))
     payload = {"type": "DocumentReference", "id": stored.id, "version_id": "1", "op": "C"}
-    await consideration.consider_change(clinic.store, Taken(1, 1, consideration.CHANGED, payload, 1, 10))
+    await quoting.consider_change(clinic.store, Taken(1, 1, quoting.CHANGED, payload, 1, 10))
     assert (await one.consider()).version == 2, await one.findings()
     tables = await one.tables()
     assert tables["XML14"][0]["NGAY_HEN_KL"] == tables["XML1"][0]["NGAY_TAI_KHAM"] == f"{slip.return_on:%Y%m%d}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ from lienmach.care.claims import (
     consideration,
     money_lines,
     payments_of_fund,
+    quoting,
     recalling,
     refused_recalls,
 )
@@ -150,6 +152,30 @@ async def test_a_recall_that_was_received_and_rejected_is_left_and_the_version_b
     assert (claim.transaction_number, claim.sent_at) == (first.transaction_number, first.sent_at)
 
 
+async def test_a_recall_that_nobody_answered_for_sixty_days_is_sent_again_and_not_before(clinic: Clinic) -> None:
+    one = await sent(clinic)
+    desk = clinic.actor("insurance")
+    async with running.here(insurance) as portal:
+        outbox_work.connect(clinic.store, insurance_url=portal.url)
+        await outbox_work.send(clinic.store, (await one.versions())[-1].message_id)
+        await clinic.store.run(desk, lambda tx: claims.recall(tx, one.encounter_id, "Gửi nhầm người bệnh"))
+        await one.consider()
+        await outbox_work.send(clinic.store, (await one.versions())[-1].message_id)
+        began = clinic.store.now()
+        for days in (59, 60):
+            clinic.store.now = lambda days=days: began + timedelta(days=days, hours=days // 60)
+            claim = await one.claim()
+            assert (claim.state, claim.is_silent(clinic.store.now())) == ("recalled", days == 60)
+            with pytest.raises(errors.Conflict) if days == 59 else contextlib.nullcontext():
+                await clinic.store.run(desk, lambda tx: claims.resend(tx, one.encounter_id, "Cổng không có lời"))
+        claim = await one.consider()
+        assert (claim.state, claim.version) == ("ready", 3)
+        assert (await one.tables())["XML1"][0]["MA_DOITUONG_KCB"] == recalling.CATEGORY
+        await outbox_work.send(clinic.store, (await one.versions())[-1].message_id)
+    claim = await one.claim()
+    assert (claim.state, claim.sent_version, claim.is_silent(clinic.store.now())) == ("recalled", 3, False)
+
+
 async def test_a_recall_that_was_given_up_never_goes_and_its_number_is_not_used_again(clinic: Clinic) -> None:
     one = await sent(clinic)
     await recalled(clinic, one)
@@ -271,7 +297,7 @@ async def _reconsider(tx: Transaction, one: Signed) -> None:
 async def changed(one: Signed, kind: str, own: str) -> None:
     """Run the job that a change causes."""
     payload = {"type": kind, "id": own, "version_id": "1", "op": "U"}
-    await consideration.consider_change(one.clinic.store, Taken(1, 1, consideration.CHANGED, payload, 1, 10))
+    await quoting.consider_change(one.clinic.store, Taken(1, 1, quoting.CHANGED, payload, 1, 10))
 
 
 async def looks(one: Signed) -> int:

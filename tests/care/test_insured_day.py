@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -57,7 +58,10 @@ async def test_the_card_is_asked_again_after_the_last_order_and_the_check_in_wen
         outbox_work.connect(store, insurance_url=portal.url)
         coverage_id = await store.run(desk, lambda tx: insurance.ask(tx, patient_id))
         await outbox_work.work(store, clinic.pool)
+        now = store.now
+        store.now = lambda: now() - timedelta(minutes=1)  # an insured visit lasts a minute (TIM-01)
         insured = await clinic.visit(patient_id, category="1.1", coverage_id=coverage_id)
+        store.now = now
         uninsured = await clinic.visit(alone, category="9")
         async with store.begin(desk) as tx:
             [check_in] = await outbox.of_subject(tx, f"Encounter/{insured}")

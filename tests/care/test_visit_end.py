@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,6 +16,7 @@ from lienmach.base import errors
 from lienmach.care import (
     catalogues,
     charges,
+    coverages,
     notes,
     orders,
     outbox,
@@ -245,3 +248,29 @@ def test_the_category_is_the_first_row_that_fits(
     facility: Facility, card: InsuredCard | None, provisional: str, is_emergency: bool, code: str
 ) -> None:
     assert visit_category.decide(facility, card, provisional=provisional, is_emergency=is_emergency) == code
+
+
+async def test_an_insured_visit_is_not_ended_in_the_minute_it_began_whoever_asks(clinic: Clinic) -> None:
+    key = await clinic.signer("doctor")
+    at = clinic.store.now().replace(second=0, microsecond=0) + timedelta(minutes=1)  # keys hold from now on only
+    if f"{at.astimezone(ZoneInfo('Asia/Ho_Chi_Minh')):%H:%M}" == "23:59":
+        at += timedelta(minutes=1)
+    clinic.store.now = lambda: at
+    person = await clinic.patient()
+    own = InsuredCard("", "GD4860000000001", "GD", "4", initial_facility="86991", result_code="000")
+    coverage = await clinic.store.run(clinic.actor("reception"), lambda tx: coverages.keep(tx, person, own))
+    visit = await clinic.visit(person, category="1.1", coverage_id=coverage)
+    alone = await clinic.visit(await clinic.patient(), category="9")
+
+    async def end(tx: Any, one: str, category: str = "") -> None:
+        await visits.finish(tx, one, key, ending=COLD, result="2", outcome="1", category=category)
+
+    clinic.store.now = lambda: at + timedelta(seconds=59.9)
+    for category in ("", "1.1"):
+        with pytest.raises(errors.Conflict, match="hãy ký từ phút sau"):
+            await clinic.store.run(clinic.actor("doctor"), functools.partial(end, one=visit, category=category))
+    assert (await read(clinic, "Encounter", visit))["status"] == "in-progress"
+    await clinic.store.run(clinic.actor("doctor"), lambda tx: end(tx, alone))
+    clinic.store.now = lambda: at + timedelta(minutes=1)
+    await clinic.store.run(clinic.actor("doctor"), lambda tx: end(tx, visit))
+    assert (await read(clinic, "Encounter", visit))["status"] == "finished"

@@ -13,7 +13,8 @@ from lienmach.base.actor import Actor
 from lienmach.care import resources, signing, systems, visit_facts
 from lienmach.commands import demo_visit_day, demo_visit_plan, demo_visits, verify
 from lienmach.commands.demo_visit_cases import CASES
-from lienmach.commands.demo_visit_day import Tally
+from lienmach.commands.demo_visit_day import Day, Tally
+from lienmach.record.transaction import Store
 from tests.clinic import Clinic
 
 SYSTEM = Actor(1, "system", frozenset(["system"]), "HOPERAT")
@@ -140,6 +141,31 @@ async def test_today_goes_up_to_now_with_people_who_are_still_there(clinic: Clin
     assert len(found) == 12
     assert {one["status"] for one in found} & {"arrived", "in-progress"}
     assert all(datetime.fromisoformat(one["period"]["start"]) <= now for one in found)
+
+
+@pytest.mark.parametrize("ends", [None, timedelta(seconds=20)])
+async def test_on_a_young_day_an_insured_visit_waits_for_its_minute_or_stays_open(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, ends: timedelta | None
+) -> None:
+    """By a day of a few minutes, in which all minutes of the plan are shorter than a second."""
+    begin = demo_visit_day.begin
+
+    async def young(store: Store, actor: Actor, day: date | None) -> Day:
+        one = await begin(store, actor, day)
+        one.minute = timedelta(milliseconds=100)
+        one.clock.ends_at = one.clock.at + ends if ends else None
+        return one
+
+    monkeypatch.setattr(demo_visit_day, "begin", young)
+    tally = await demo_visits.drive(clinic.store, SYSTEM, seed=1, count=6, day=DAY)
+    async with clinic.store.begin(SYSTEM) as tx:
+        ended = await resources.find(tx, "Encounter", ("status", "finished"))
+    insured = [one for one in ended if visit_facts.category_of(one) != "9"]
+    assert tally.failures == [] and len(ended) == tally.finished and len(insured) == tally.insured
+    assert bool(insured) == (ends is None)
+    for one in insured:
+        start, end = (_at(one["period"][name]).replace(second=0, microsecond=0) for name in ("start", "end"))
+        assert end > start
 
 
 async def test_a_day_to_come_is_refused(clinic: Clinic) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
+import pytest
 from test_search_cases import ACTOR, fill
 
-from lienmach.record import search
+from lienmach.base import errors
+from lienmach.record import search, walk
 
 DRIVERS = [
     ("Patient?_id=an", "set ids whole"),
@@ -24,7 +27,10 @@ DRIVERS = [
     ("Observation?code=8480-6&date=2024-05", "walk post"),
     ("Observation?date=2024-05&status=final", "glance 2000, else walk type"),
     ("Observation?encounter=Encounter/stay", "set terms up to 5000, else walk type"),
-    ("Observation?encounter=Encounter/stay&date=sa2024-04-30&date=lt2024-05-03", "set terms up to 300, else walk type"),
+    (
+        "Observation?encounter=Encounter/stay&date=sa2024-04-30&date=lt2024-05-03",
+        "all of the days up to 5000, else set terms up to 300, else walk type",
+    ),
     (
         "Observation?encounter=Encounter/stay&date=sa2024-04-30&date=lt2024-05-06",
         "set terms up to 5000, else walk type",
@@ -79,3 +85,28 @@ async def test_the_same_kind_of_search_is_the_same_text_whatever_the_values(stor
             for who, code, when in (("a", "1", "ge2024"), ("b", "2,3", "ge2023-01-01"), ("c", "x|4", "ge2022-01"))
         }
     assert len(texts) == 1
+
+
+async def test_a_few_days_are_found_alike_whether_they_are_looked_at_whole_or_walked(store, monkeypatch) -> None:
+    await fill(store)
+    query = "encounter=Encounter/stay&date=sa2024-04-29&date=lt2024-05-02"
+    found = []
+    for most in (5000, 0):
+        monkeypatch.setattr(walk, "NEAR_MAX", most)
+        async with store.begin(ACTOR) as tx:
+            found.append([one.id for one in (await search.search(tx, "Observation", parse_qsl(query))).matches])
+    assert found[0] == found[1] and found[0]
+
+
+async def test_a_step_back_from_named_people_looks_at_nobody_else(store) -> None:
+    await fill(store)
+    back = ("_has:Observation:patient:code", "8480-6")
+    async with store.begin(ACTOR) as tx:
+        everybody = {one.id for one in (await search.search(tx, "Patient", [back])).matches}
+    assert len(everybody) > 1
+    one = min(everybody)
+    store.limits = replace(store.limits, chain_ids_max=1)
+    async with store.begin(ACTOR) as tx:
+        with pytest.raises(errors.TooLarge):
+            await search.search(tx, "Patient", [back])
+        assert [found.id for found in (await search.search(tx, "Patient", [("_id", one), back])).matches] == [one]

@@ -119,6 +119,14 @@ async def test_a_catalogue_is_taken_and_accepted_later(portal: Portal, form: str
     assert (told["mau"], told["soDong"], told["trangThai"]) == (form, 1, "DANG_XU_LY")
 
 
+async def test_a_hand_in_is_known_by_its_number_and_the_same_rows_under_another_are_the_next(portal: Portal) -> None:
+    said = {"maCSKCB": FACILITY, "maLanNop": "1", "dsDong": [{"MA_NOI_BO": "A"}]}
+    first = await portal.post("/api/danhmuc/05", json=said)
+    again = await portal.post("/api/danhmuc/05", json={**said, "dsDong": [{"MA_NOI_BO": "A", "STT": 1}]})
+    other = await portal.post("/api/danhmuc/05", json={**said, "maLanNop": "2"})
+    assert again["maGiaoDich"] == first["maGiaoDich"] != other["maGiaoDich"]
+
+
 async def test_what_cannot_be_read_is_refused_at_once(portal: Portal) -> None:
     assert (await portal.send(b""))["maKetQua"] == "205"
     assert (await portal.send(file(), loaiHoSo="0"))["maKetQua"] == "205"

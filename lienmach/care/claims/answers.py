@@ -123,9 +123,10 @@ async def ask(store: Store, job: Taken) -> None:
     waited = set(row["replies"])
     if not waited and (row["state"] in ("accepted", "dropped") or not row["is_newest"]):
         return
-    age = store.now() - max(row["sent_at"], row["replied_at"] or row["sent_at"])
-    if age > timedelta(days=deadlines.ANSWERS_SHOWN_DAYS):
-        return
+    since = max(row["sent_at"], row["replied_at"] or row["sent_at"])
+    if deadlines.is_silent(since, store.now()):
+        return  # told by the lists of claims and of rejections from now on
+    age = store.now() - since
     answer = await _asked(store, str(row["transaction_number"]))
     told = read(answer) if answer.outcome == "done" else None
     gap = min(max(age / 2, GAP_FIRST), GAP_MOST)

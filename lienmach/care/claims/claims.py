@@ -36,6 +36,7 @@ class Claim:
 
     request_due_on: last day of the payment request. transaction_number: maGiaoDich of the newest sending. accepted_vnd:
     None before the appraisal. problem: why the newest version has not left (outbox.Answer.problem), "" if nothing.
+    is_awaited: the portal has the newest version, and has said nothing final of it.
     """
 
     encounter_id: str
@@ -60,6 +61,15 @@ class Claim:
     asked_by: str
     recall_reason: str
     problem: str = ""
+    is_awaited: bool = False
+
+    def is_silent(self, now: datetime) -> bool:
+        """Whether the portal has said nothing for as long as it shows answers: somebody has to ask it."""
+        return self.is_awaited and deadlines.is_silent(self.sent_at, now)
+
+    def may_be_resent(self, now: datetime) -> bool:
+        """Whether a next version may be asked for: it was built, and not taken back, as far as the portal has said."""
+        return self.version > 0 and self.state != "none" and (self.state != "recalled" or self.is_silent(now))
 
 
 @dataclass(frozen=True)
@@ -100,14 +110,18 @@ class Version:
 
 
 _CLAIM = """select c.*, coalesce(case when m.state in ('refused', 'stopped') then m.state
-                                      when m.state = 'waiting' then m.problem end, '') as problem
+                                      when m.state = 'waiting' then m.problem end, '') as problem,
+                   c.state in ('sent', 'recalled') and coalesce(v.state = 'sent', false) as is_awaited
             from claim c
-            left join claim_version v on v.tenant = $1 and v.encounter_id = c.encounter_id and v.version = (
-                select max(w.version) from claim_version w
-                where w.tenant = $1 and w.encounter_id = c.encounter_id and w.state <> 'dropped')
+            left join lateral (select w.state, w.message_id from claim_version w
+                               where w.tenant = $1 and w.encounter_id = c.encounter_id and w.state <> 'dropped'
+                               order by w.version desc limit 1) v on true
             left join outbox_message m on m.tenant = $1 and m.message_id = v.message_id
             where c.tenant = $1 and """
 
+
+#: Of what is open and only counted and sorted: what became of its message is looked up for those that are shown.
+_BARE = "select c.*, '' as problem, false as is_awaited from claim c where c.tenant = $1 and "
 
 #: By a number, as ranges: looked up first, so that no order by time makes the database walk through every claim.
 _NUMBERED = """c.encounter_id = any(array(
@@ -118,6 +132,8 @@ _NUMBERED = """c.encounter_id = any(array(
 _AFTER = "\U0010ffff"  # after everything that begins alike
 #: The words of the index of what somebody still has to do something about.
 OPEN = ("waiting", "findings", "ready", "rejected")
+#: The words of the index of what the portal has and may still tell something of.
+_IS_SILENT = "c.state in ('sent', 'recalled') and v.state = 'sent' and c.sent_at < {0}"
 _IS_OPEN = "c.state in ('waiting', 'findings', 'ready', 'rejected')"
 
 
@@ -125,6 +141,13 @@ async def of_visit(tx: Transaction, encounter_id: str) -> Claim | None:
     """The claim of a visit, None before the visit has ended."""
     rows = await tx.fetch(_CLAIM + "c.encounter_id = $2", tx.tenant.number, encounter_id)
     return _claim(rows[0]) if rows else None
+
+
+async def of_visits(tx: Transaction, encounter_ids: Sequence[str]) -> list[Claim]:
+    """The claims of these visits in the order in which they are named; a visit without one is left out."""
+    rows = await tx.fetch(_CLAIM + "c.encounter_id = any($2)", tx.tenant.number, list(encounter_ids))
+    found = {row["encounter_id"]: _claim(row) for row in rows}
+    return [found[one] for one in encounter_ids if one in found]
 
 
 async def of_key(tx: Transaction, ma_lk: str) -> Claim:
@@ -137,6 +160,14 @@ async def of_key(tx: Transaction, ma_lk: str) -> Claim:
     return _claim(rows[0])
 
 
+async def opened(tx: Transaction, limit: int) -> list[Claim]:
+    """What somebody still has to do something about, the oldest first, without `problem`; of_visits tells it."""
+    rows = await tx.fetch(
+        _BARE + f"{_IS_OPEN} order by c.finished_at, c.encounter_id limit $2", tx.tenant.number, limit
+    )
+    return [_claim(row) for row in rows]
+
+
 async def listed(
     tx: Transaction,
     *,
@@ -147,12 +178,15 @@ async def listed(
     text: str = "",
     limit: int = 100,
     is_newest: bool = False,
+    is_silent: bool = False,
     after: Claim | None = None,
+    offset: int = 0,
 ) -> list[Claim]:
     """Claims, oldest first. on: the day on which the visit was finished; until: the last such day, `on` if left out.
 
     why: of those that wait, "" for all. text: the beginning of MA_LK or of the transaction number. is_newest: the
-    newest ones instead, newest first. after: the last one of the page before, of an order from the oldest on.
+    newest ones instead, newest first. is_silent: only those of which the portal told nothing while it shows answers.
+    after: the last one of the page before, of an order from the oldest on. offset: so many are passed over.
     """
     typed = text.strip()[:60]
     key = typed.upper()
@@ -178,12 +212,15 @@ async def listed(
         zone, last = tx.tenant.time_zone, until or on
         start, end = datetime.combine(on, time(), zone), datetime.combine(last + timedelta(days=1), time(), zone)
         add("c.finished_at >= {0} and c.finished_at < {1}", start, end)
+    if is_silent:
+        add(_IS_SILENT, tx.now - timedelta(days=deadlines.ANSWERS_SHOWN_DAYS))
     if after is not None:
         add("(c.finished_at, c.encounter_id) > ({0}::timestamptz, {1})", after.finished_at, after.encounter_id)
     order = "desc" if is_newest else "asc"
     rows = await tx.fetch(
-        _CLAIM + f"{' and '.join(said)} order by c.finished_at {order}, c.encounter_id limit ${len(values) + 1}",
-        *values, limit,
+        _CLAIM + f"{' and '.join(said)} order by c.finished_at {order}, c.encounter_id limit ${len(values) + 1}"
+        f" offset ${len(values) + 2}",
+        *values, limit, offset,
     )  # fmt: skip
     return [_claim(row) for row in rows]
 
@@ -258,12 +295,13 @@ def reconsider(tx: Transaction, encounter_id: str) -> None:
 async def resend(tx: Transaction, encounter_id: str, reason: str) -> None:
     """Ask for the next version of a claim that was sent, under the same MA_LK (SND-04).
 
-    It goes when nothing hinders it. Raises errors.Unprocessable without a reason, errors.Conflict for a claim that was
-    never sent or was recalled, errors.NotFound.
+    It goes when nothing hinders it; of a recall to which the portal is silent, the recall goes again. Raises
+    errors.Unprocessable without a reason, errors.Conflict for a claim that was never sent or was recalled,
+    errors.NotFound.
     """
     said = checked_reason(reason)
     claim = await read(tx, encounter_id)
-    if not claim.version or claim.state in ("recalled", "none"):
+    if not claim.may_be_resent(tx.now):
         raise errors.Conflict("Hồ sơ này chưa gửi lần nào hoặc đã thu hồi; không gửi lại được.")
 
     async def write(connection: asyncpg.Connection) -> None:
@@ -315,7 +353,7 @@ def checked_reason(reason: str) -> str:
 
 
 def _claim(row: Any) -> Claim:
-    return Claim(**{name: row[name] for name in Claim.__dataclass_fields__})
+    return Claim(*map(row.__getitem__, Claim.__dataclass_fields__))
 
 
 def _version(row: Any, answers: Sequence[SaidAnswer]) -> Version:

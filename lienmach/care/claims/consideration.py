@@ -44,9 +44,7 @@ from lienmach.standards.bhxh.rules import check
 from lienmach.standards.bhxh.rules import findings as rules
 from lienmach.standards.bhxh.rules.findings import Finding
 
-CHANGED = "claims.changed"  # something that a claim quotes has another version now
 PLACE = claim_xml.PLACE
-_REQUESTS_MAX = 50
 
 
 @dataclass(frozen=True)
@@ -97,21 +95,7 @@ async def sign(store: Store, tenant: int, ready: Ready) -> bytes:
     return await signing.sign_xml(signer, data, place=PLACE)
 
 
-async def consider_change(store: Store, job: Taken) -> None:
-    """Let the claims that quote a resource which has changed be looked at.
-
-    Safe to run twice because a look that waits already is not queued again, and looks are harmless.
-    """
-    kind, own = str(job.payload["type"]), str(job.payload["id"])
-    async with store.begin(system(job.tenant)) as tx:
-        for encounter_id in await _quoting(tx, kind, own):
-            claims.reconsider(tx, encounter_id)
-
-
-JOBS = (Job(claims.CONSIDER, consider), Job(CHANGED, consider_change))
-#: types of which a change may change a claim that waits or was sent, or the costs behind it
-QUOTED = ("DiagnosticReport", "DocumentReference", "Specimen", "Coverage", "Patient")
-_OF_VISIT = ("DiagnosticReport", "DocumentReference", "Specimen")
+JOBS = (Job(claims.CONSIDER, consider),)
 
 
 def system(tenant: int) -> Actor:
@@ -336,41 +320,3 @@ async def _keep(ready: Ready, signed: bytes, tx: Transaction) -> None:
         recall_reason=ready.recall_reason,
     )
     storing.keep_version(tx, new)
-
-
-async def _quoting(tx: Transaction, kind: str, own: str) -> list[str]:
-    """Ids of visits whose claim may change with a resource: those that wait or were sent, not what is settled.
-
-    A specimen says whether the cost of its order counts: a paid claim is marked by it.
-    """
-    patient_id, living, encounters = own, ["waiting", "findings"], [""]
-    if kind in _OF_VISIT:
-        try:
-            encounters = await _visits_of(tx, await resources.read(tx, kind, own))
-        except (errors.NotFound, errors.Gone):
-            return []
-        patient_id, living = "", [*living, "ready", "sent", "accepted", "rejected"]
-        living += ["paid"] if kind == "Specimen" else []
-    elif kind == "Coverage":
-        # A card that the portal answers late fills MA_DKBD of what still waits; what went keeps what it said.
-        try:
-            holder = (await resources.read(tx, kind, own)).get("beneficiary")
-        except (errors.NotFound, errors.Gone):
-            return []
-        patient_id = resources.id_of(holder, "Patient")
-    rows = await tx.fetch(
-        """select encounter_id from claim where tenant = $1 and encounter_id = any($2) and state = any($4)
-           union select encounter_id from claim where tenant = $1 and patient_id = $3 and state = any($4) limit 20""",
-        tx.tenant.number, encounters, patient_id, living,
-    )  # fmt: skip
-    return [row["encounter_id"] for row in rows]
-
-
-async def _visits_of(tx: Transaction, resource: Resource) -> list[str]:
-    """Ids of the visits that a report, a paper or a specimen belongs to; a specimen by the orders that it is for."""
-    if resource["resourceType"] != "Specimen":
-        named = resource.get("encounter") or ((resource.get("context") or {}).get("encounter") or [{}])[0]
-        return [resources.id_of(named, "Encounter")]
-    asked = [str(one.get("reference", "")) for one in resource.get("request", ())][:_REQUESTS_MAX]
-    orders = [await resources.follow(tx, one) for one in asked if one.startswith("ServiceRequest/")]
-    return [resources.id_of(one.get("encounter"), "Encounter") for one in orders]

@@ -7,7 +7,7 @@ A structure error is mended within 2 working days, an appraisal answered within 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 REQUEST_WORKING_DAYS = 7
 MONTH_DAY_LAST = 4  # "before day 5" of the month that follows
@@ -40,6 +40,11 @@ def rejection_due(kind: str, said_on: date, holidays: Collection[date] = ()) -> 
     """The last day on which a rejection is answered. kind: structure or appraisal."""
     days = {STRUCTURE: STRUCTURE_WORKING_DAYS, APPRAISAL: APPRAISAL_WORKING_DAYS}[kind]
     return working_days_after(said_on, days, holidays)
+
+
+def is_silent(since: datetime | None, now: datetime) -> bool:
+    """Whether what was received then can be answered no more: the portal does not show it any longer."""
+    return since is not None and now - since > timedelta(days=ANSWERS_SHOWN_DAYS)
 
 
 def settlement_on(ended_on: date, asked_on: date, holidays: Collection[date] = ()) -> date:

@@ -3,7 +3,8 @@
 A hand-in is one message of the outbox (channel `catalogue`) with some rows of one form. The receipt comes with the
 sending; the portal is then asked until it has told about the rows (hand_in_answers.py). An accepted row becomes a row
 of the accepted list from the day that the portal says; a refused one keeps the portal's reason and can be handed in
-again. A row stands in one open hand-in at most, so that nothing is handed in twice.
+again. A row stands in one open hand-in at most, so that nothing is handed in twice: every try of a hand-in carries the
+same maLanNop, and one that the portal may have already is not given up (arrivals.py).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from lienmach.base import errors, ids, jobs
 from lienmach.base.jobs import JobRow
 from lienmach.care import catalogues, outbox
 from lienmach.care.catalogues import Row
-from lienmach.care.claims import accepted, own_lists
+from lienmach.care.claims import accepted, arrivals, own_lists
 from lienmach.care.gateways import accepted_list
 from lienmach.care.outbox import Answer, Message
 from lienmach.record.transaction import Transaction
@@ -28,10 +29,11 @@ from lienmach.standards.fhir import json as fhir_json
 CHANNEL, ANSWERS = "catalogue", "catalogues.answers"
 GAP_FIRST = timedelta(seconds=20)
 ROWS_MAX = 3000
-WAITING, ACCEPTED, REFUSED, DROPPED = "waiting", "accepted", "refused", "dropped"
+WAITING, ACCEPTED, REFUSED = "waiting", "accepted", "refused"
 _READ = """
 select h.hand_in_id, h.form, h.message_id, h.handed_at, h.handed_by, h.from_on, h.transaction_number as transaction,
-       h.sent_at, h.answered_at, m.state, m.problem, r.waiting, r.accepted, r.refused
+       h.sent_at, h.answered_at, m.state, m.problem, r.waiting, r.accepted, r.refused,
+       h.transaction_number = '' and message_is_unknown(m) as is_unknown
 from catalogue_hand_in h
 join outbox_message m on m.tenant = h.tenant and m.message_id = h.message_id
 cross join lateral (
@@ -40,6 +42,11 @@ cross join lateral (
            count(*) filter (where state = 'refused')::int as refused
     from catalogue_hand_in_row r where r.tenant = h.tenant and r.hand_in_id = h.hand_in_id) r
 where h.tenant = $1 and (h.form = $2 or h.hand_in_id = $3) order by h.handed_at desc, h.hand_in_id limit $4"""
+_TAKEN = "Cổng đã nhận lần nộp này hoặc đang nhận; chờ trả lời."
+_UNKNOWN = (
+    "Chưa rõ cổng đã nhận lần nộp này hay chưa: chỉ gửi lại đúng lần nộp này (tự gửi, hoặc bấm gửi lại ở tin gửi), cổng "
+    "chỉ tính một lần."
+)
 _TWICE = "Có dòng đã nằm trong một lần nộp đang chờ trả lời; không có gì được nộp thêm."
 
 
@@ -48,6 +55,7 @@ class HandIn:
     """One hand-in. state, problem: of its message in the outbox. transaction: the portal's receipt, "" before it.
 
     waiting, accepted, refused: rows. sent_at: when the portal took it. answered_at: when it has told about all of them.
+    is_unknown: it may be there, but the receipt was lost.
     """
 
     hand_in_id: str
@@ -64,11 +72,12 @@ class HandIn:
     waiting: int
     accepted: int
     refused: int
+    is_unknown: bool
 
     @property
     def is_droppable(self) -> bool:
-        """Whether a person may give it up: the portal has not taken it."""
-        return not self.transaction and self.waiting > 0 and self.state != "sending"
+        """Whether a person may give it up: the portal cannot have it."""
+        return not self.transaction and self.waiting > 0 and self.state != "sending" and not self.is_unknown
 
 
 @dataclass(frozen=True)
@@ -145,13 +154,18 @@ def hand_in(tx: Transaction, form: str, facility: str, rows: Sequence[own_lists.
 
 
 def drop(tx: Transaction, one: HandIn) -> None:
-    """Give up a hand-in that the portal has not taken; its rows can be handed in again. Raises errors.Conflict."""
+    """Give up a hand-in that the portal cannot have; it is never sent, its rows can be handed in again.
+
+    Raises errors.Conflict, also at the commit: it was taken, is being sent, or may be there.
+    """
+    if one.is_unknown:
+        raise errors.Conflict(_UNKNOWN)
     if not one.is_droppable:
-        raise errors.Conflict("Cổng đã nhận lần nộp này; chờ trả lời.")
-    if one.state in ("waiting", "refused"):
-        outbox.stop(tx, one.message_id)
+        raise errors.Conflict(_TAKEN)
 
     async def write(connection: asyncpg.Connection) -> None:
+        if not await arrivals.give_up(connection, tx, one.message_id, "given-up"):
+            raise errors.Conflict(_TAKEN)
         await connection.execute(
             """update catalogue_hand_in_row set state = 'dropped' where tenant = $1 and hand_in_id = $2
                and state = 'waiting'""",
@@ -211,13 +225,6 @@ async def receive(tx: Transaction, message: Message, answer: Answer) -> None:
             """update catalogue_hand_in set transaction_number = $3, sent_at = coalesce(sent_at, $4)
                where tenant = $1 and hand_in_id = $2""",
             tx.tenant.number, own, receipt, tx.now,
-        )  # fmt: skip
-        # A person let it be sent after it was given up: its rows wait again, but for those handed in anew.
-        await connection.execute(
-            """update catalogue_hand_in_row r set state = 'waiting' where tenant = $1 and hand_in_id = $2
-               and state = 'dropped' and not exists (select 1 from catalogue_hand_in_row w where w.tenant = r.tenant
-                   and w.form = r.form and w.code = r.code and w.state = 'waiting')""",
-            tx.tenant.number, own,
         )  # fmt: skip
         await jobs.queue(connection, tx.tenant.number, [JobRow(ANSWERS, {"hand_in": own}, tx.now + GAP_FIRST)])
 

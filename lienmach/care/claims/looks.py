@@ -6,7 +6,6 @@ from then on, while it works, queues one more. The lock that orders the commits 
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,7 +16,6 @@ from lienmach.base.jobs import JobRow
 from lienmach.record.transaction import Transaction
 
 CONSIDER = "claims.consider"
-_POKE_SECONDS = 0.05
 FORGOTTEN = timedelta(minutes=5)  # a job that has not begun for so long may have been put aside: another one is queued
 
 
@@ -39,8 +37,7 @@ class _Look:
         )  # fmt: skip
         if not waits:
             await jobs.queue(connection, tenant, [JobRow(CONSIDER, {"encounter": self.encounter_id})])
-            # The commit ends a moment after its effects; a worker that looked now would find nothing.
-            asyncio.get_running_loop().call_later(_POKE_SECONDS, self.tx.store.poke)
+            self.tx.has_queued = True
 
 
 def queue(tx: Transaction, encounter_id: str) -> None:

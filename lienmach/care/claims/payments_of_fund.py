@@ -20,6 +20,11 @@ from lienmach.record.transaction import Transaction
 
 LINES_MAX = 5_000
 _CENT = Decimal("0.01")
+#: A claim carries the sums of its payments (_book): the work is that of the list and not of all that was ever paid.
+KNOWN = """select c.encounter_id, c.ma_lk, c.t_bhtt, coalesce(b.amount, 0) as owed, c.paid_vnd as paid, c.cut_vnd as cut
+    from claim c
+    left join ledger_balance b on b.tenant = $1 and b.account = '1312' and b.sub = c.encounter_id
+    where c.tenant = $1 and c.ma_lk = any($2)"""
 
 
 @dataclass(frozen=True)
@@ -109,16 +114,7 @@ def _check(line: FundLine, seen: set[str]) -> None:
 
 
 async def _known(tx: Transaction, keys: Sequence[str]) -> dict[str, Paid]:
-    rows = await tx.fetch(
-        """select c.encounter_id, c.ma_lk, c.t_bhtt, coalesce(b.amount, 0) as owed,
-                  coalesce(p.paid, 0) as paid, coalesce(p.cut, 0) as cut
-           from claim c
-           left join ledger_balance b on b.tenant = $1 and b.account = '1312' and b.sub = c.encounter_id
-           left join (select encounter_id, sum(paid_vnd) as paid, sum(cut_vnd) as cut from claim_payment
-                      where tenant = $1 group by encounter_id) p on p.encounter_id = c.encounter_id
-           where c.tenant = $1 and c.ma_lk = any($2)""",
-        tx.tenant.number, list(keys),
-    )  # fmt: skip
+    rows = await tx.fetch(KNOWN, tx.tenant.number, list(keys))
     return {
         row["ma_lk"]: Paid(row["encounter_id"], row["ma_lk"], row["t_bhtt"], row["paid"], row["cut"], row["owed"])
         for row in rows

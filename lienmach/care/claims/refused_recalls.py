@@ -13,13 +13,11 @@ import asyncpg
 from lienmach.base import errors
 from lienmach.base.jobs import JobRow
 from lienmach.care import outbox, resources
-from lienmach.care.claims import answers, claims, recalling, storing
+from lienmach.care.claims import answers, arrivals, claims, recalling, storing
 from lienmach.care.claims.claims import Claim, Version
 from lienmach.care.money import accounts
 from lienmach.record.transaction import Transaction
 from lienmach.standards.bhxh import claim_xml
-
-_UNKNOWN = ("timeout", "no-connection", "server-error")  # the portal may have it all the same
 
 
 async def may_be_left(tx: Transaction, claim: Claim) -> bool:
@@ -106,8 +104,8 @@ async def _refused(tx: Transaction, claim: Claim) -> list[Version]:
     if found[0].state == "rejected":
         return found
     message = await outbox.read(tx, found[0].message_id)
-    is_known = message.state == "refused" or (message.state == "stopped" and message.problem not in _UNKNOWN)
-    return found if is_known else []
+    is_over = message.state in ("refused", "stopped") and not await arrivals.is_unknown(tx, message.message_id)
+    return found if is_over else []
 
 
 async def _descending(tx: Transaction, encounter_id: str) -> list[Version]:

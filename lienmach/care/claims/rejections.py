@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import asyncpg
 
-from lienmach.care.claims import differences, preflight
+from lienmach.care.claims import deadlines, differences, preflight
 from lienmach.record import committer
 from lienmach.record.transaction import Transaction
 from lienmach.standards.bhxh import claim_xml
@@ -25,7 +25,7 @@ from lienmach.standards.bhxh.rules.findings import ERROR, Finding
 
 STRUCTURE, APPRAISAL = "structure", "appraisal"
 STATES = ("open", "answered", "sent", "accepted", "kept", "mended", "closed")
-_UNDONE = ("refused", "stopped")  # states of a message that does not go by itself any more
+UNDONE = ("refused", "stopped")  # states of a message that does not go by itself any more
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Rejection:
 
     newest: newest version of the claim. mended_in: the version whose place is another, 0 if none. replies: how often
     it was answered. problem: why the reply has not left (outbox.Answer.problem; refused or stopped too), "" if it has.
-    verdict: the portal's words about the reply.
+    verdict: the portal's words about the reply. is_unknown: the portal may have a reply of which we have no receipt.
     """
 
     id: str
@@ -74,6 +74,8 @@ class Rejection:
     mended_in: int
     newest: int
     problem: str
+    message_id: str
+    is_unknown: bool
 
     @property
     def is_unmended(self) -> bool:
@@ -85,17 +87,22 @@ class Rejection:
         """Whether its clock runs: the portal has neither another version of the place nor words about it."""
         return self.state in ("open", "answered")
 
-    @property
-    def may_be_answered(self) -> bool:
-        """Whether words for it may be written: none are on their way."""
-        return self.state == "open" or (self.state == "answered" and self.problem in _UNDONE)
+    def is_silent(self, now: datetime) -> bool:
+        """Whether the portal has said nothing of our words for as long as it shows answers: somebody has to ask it."""
+        return self.state == "sent" and deadlines.is_silent(self.received_at, now)
+
+    def may_be_answered(self, now: datetime) -> bool:
+        """Whether words for it may be written: none are on their way or looked at, and none may be there unseen."""
+        is_undone = self.state == "answered" and self.problem in UNDONE and not self.is_unknown
+        return self.state == "open" or is_undone or self.is_silent(now)
 
 
 _MEMBERS = """r.*, r.rejection_id as id, r.table_name as "table", c.patient_id, c.ma_lk,
     (select max(w.version) from claim_version w
      where w.tenant = r.tenant and w.encounter_id = r.encounter_id and w.state <> 'dropped') as newest,
     coalesce(case when r.state <> 'answered' then '' when m.state in ('refused', 'stopped') then m.state
-                  when m.state = 'waiting' then m.problem end, '') as problem"""
+                  when m.state = 'waiting' then m.problem end, '') as problem,
+    coalesce(r.state = 'answered' and m.state <> 'sent' and message_is_unknown(m), false) as is_unknown"""
 _BESIDE = """join claim c on c.tenant = r.tenant and c.encounter_id = r.encounter_id
     left join outbox_message m on m.tenant = r.tenant and m.message_id = r.message_id and r.message_id <> '' """
 _SELECT = "select " + _MEMBERS + " from claim_rejection r " + _BESIDE + " where r.tenant = $1 and "
@@ -111,6 +118,9 @@ _LISTED = """(select * from (
 _BY_DUE = "select " + _MEMBERS + " from " + _LISTED + _BESIDE + " order by r.due_on, r.said_at, r.rejection_id"
 
 
+_SILENT = """(select * from claim_rejection where tenant = $1 and state = 'sent' and received_at < $2
+    order by received_at, rejection_id limit $3) r """
+_BY_RECEIPT = "select " + _MEMBERS + " from " + _SILENT + _BESIDE + " order by r.received_at, r.rejection_id"
 _STANDING = """select r.rejection_id, r.table_name, r.field, r.row, r.version, v.xml from claim_rejection r
     join claim_version v using (tenant, encounter_id, version)
     where r.tenant = $1 and r.encounter_id = $2 and r.state in ('open', 'answered', 'sent', 'kept')"""
@@ -135,6 +145,22 @@ async def listed(tx: Transaction, *, states: Sequence[str] = ("open",), limit: i
         tx.tenant.number, list(states), limit, "open" in states and "answered" not in states,
     )  # fmt: skip
     return [_of(row) for row in rows]
+
+
+async def silent(tx: Transaction, *, limit: int = 200) -> list[Rejection]:
+    """Rejections of whose answer the portal has said nothing while it shows answers, the oldest first."""
+    rows = await tx.fetch(_BY_RECEIPT, tx.tenant.number, _shown_since(tx), limit)
+    return [_of(row) for row in rows]
+
+
+async def count_silent(tx: Transaction) -> int:
+    """How many of them there are."""
+    rows = await tx.fetch(
+        """select count(*)::int as found from claim_rejection
+           where tenant = $1 and state = 'sent' and received_at < $2""",
+        tx.tenant.number, _shown_since(tx),
+    )  # fmt: skip
+    return int(rows[0]["found"])
 
 
 async def read(tx: Transaction, rejection_id: str) -> Rejection | None:
@@ -200,6 +226,11 @@ def link_of(rejection: Rejection) -> str:
     at = Finding(rejection.code, rejection.table, rejection.field, rejection.row, ERROR, rejection.text, (), "")
     behind = preflight.link_of(at)
     return behind if behind.startswith("/outpatient/") else f"/outpatient/visits/{rejection.encounter_id}{behind}"
+
+
+def _shown_since(tx: Transaction) -> datetime:
+    """What the portal received before then, it does not show any more."""
+    return tx.now - timedelta(days=deadlines.ANSWERS_SHOWN_DAYS)
 
 
 def _of(row: Any) -> Rejection:

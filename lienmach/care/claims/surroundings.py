@@ -109,9 +109,11 @@ async def _lists(tx: Transaction, claim: Claim) -> list[Row]:
         """select list, code, name, valid_from, valid_to, data from catalogue
            where tenant = $1 and state = any($2)
              and (list = any($3) or (list = $4 and code = any($5)) or (list = $6 and code = any($7))
-                  or (list = any($8) and code = (select min(first.code) from catalogue first
-                                                 where first.tenant = $1 and first.list = catalogue.list
-                                                   and first.state = any($2))))
+                  or (list = any($8) and code = any(array(
+                      select first.code from unnest($8::text[]) large(list) cross join lateral (
+                          select c.code from catalogue c
+                          where c.tenant = $1 and c.list = large.list and c.state = any($2)
+                          order by c.code limit 1) first))))
            order by list, code, valid_from""",
         tx.tenant.number, list(catalogues.USABLE), [*SMALL, *benefit_parameters.LISTS, TERMS],
         _DIAGNOSES, sorted({one.strip().rstrip("*†+") for one in diagnoses}), _INDICATORS, sorted(set(indicators)),

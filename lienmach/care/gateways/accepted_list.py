@@ -13,7 +13,7 @@ PATH, ANSWER_PATH = "/api/danhmuc/", "/api/danhmuc/ketQua"
 
 
 async def send(line: Line, message: Message, *, is_unknown: bool) -> Answer:
-    """Send the rows; maKetQua 200 with a maGiaoDich is a yes. is_unknown: it may be there; the same content is one."""
+    """Send the rows; maKetQua 200 with a maGiaoDich is a yes. is_unknown: it may be there; the same maLanNop is one."""
     form = message.key.partition("/")[0]
 
     async def ask(tokens: portal.Tokens) -> Answer:

@@ -1,7 +1,7 @@
 """The channel `sms`: short messages by a gateway that takes `{"to", "text"}` and knows a message by its key.
 
 The contract is our own: gateways differ, and a facility puts a small adapter in front of its own. No diagnosis and no
-drug ever stands in a text.
+drug ever stands in a text. No answer repeats the text: answers are kept as they came, and a text may hold a code.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ notice that is lost on the twentieth day heals as well as one of today.
 
 One reading is pending at a time in a tenant: each has a turn, and a job of an earlier turn does nothing. The gap grows
 with the age of the last request: after 2, 5, 10, 20, 40 … seconds, up to an hour. The reading itself:
-statement_polls.py. One connection to the bank serves the node's first tenant, for the settings hold only one.
+statement_polls.py. Each tenant that has a line to the bank reads for itself (bank_lines.py).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import asyncpg
 
 from lienmach.base import jobs
 from lienmach.base.jobs import JobRow
+from lienmach.care.money import bank_lines
 from lienmach.record.transaction import Transaction
 
 POLL = "bank.poll"
@@ -38,7 +39,7 @@ class PollState:
 
 def is_connected(tx: Transaction) -> bool:
     """Whether this tenant has a line to the bank's statement."""
-    return bool(tx.store.limits.bank_url) and tx.tenant.number == min(tx.store.tenants)
+    return bool(bank_lines.of(tx.store.limits, tx.store.tenants, tx.tenant.number).url)
 
 
 def expect(tx: Transaction) -> None:

@@ -19,7 +19,7 @@ from lienmach.base.actor import Actor
 from lienmach.base.jobs import Job, Taken
 from lienmach.care.gateways import bank, calls
 from lienmach.care.gateways.calls import Line
-from lienmach.care.money import payment_requests, poll_turns, transfers, unread_lines
+from lienmach.care.money import bank_lines, payment_requests, poll_turns, transfers, unread_lines
 from lienmach.care.money.bank_notice import Notice
 from lienmach.care.money.payment_requests import OwnAccount
 from lienmach.care.money.unread_lines import Unread
@@ -43,7 +43,9 @@ async def poll(store: Store, job: Taken) -> None:
         cursors = await _cursors(tx)
     problem = ""
     async with calls.open_client() as client:
-        line = Line(client, store.limits)
+        own_line = bank_lines.of(store.limits, store.tenants, job.tenant)
+        settings = dataclasses.replace(store.limits, bank_url=own_line.url, bank_secret=own_line.secret)
+        line = Line(client, settings)
         for one in own:
             problem = await _read(store, actor, line, one, cursors.get((one.bin, one.account), "")) or problem
 

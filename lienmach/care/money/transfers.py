@@ -48,6 +48,9 @@ _MEMBERS = ("transfer_id", "bin", "account", "amount", "purpose", "payer", "paid
 _REASON_CHARACTERS = range(3, 501)
 
 
+NOT_OURS = "Tài khoản trong thông báo không phải là tài khoản nhận tiền của cơ sở; chưa có gì được ghi."
+
+
 class NotOurs(errors.Unprocessable):
     """Money into an account that is not in our list of accounts."""
 
@@ -123,9 +126,8 @@ async def receive(tx: Transaction, notice: Notice, *, via: str = "webhook", can_
     via: webhook or poll. can_match: False puts it into the tray whatever it says. Everything is decided inside the
     commit. Raises NotOurs; at the commit what payments.write raises where the visit does not take the money.
     """
-    own = await payment_requests.own_accounts(tx)
-    if not any((one.bin, one.account) == (notice.bin, notice.account) for one in own):
-        raise NotOurs("Tài khoản trong thông báo không phải là tài khoản nhận tiền của cơ sở; chưa có gì được ghi.")
+    if not await is_ours(tx, notice):
+        raise NotOurs(NOT_OURS)
     numbers = payment_requests.numbers_in(notice.purpose)
     await _open_account(tx, numbers)
     result = Received()
@@ -156,6 +158,12 @@ async def receive(tx: Transaction, notice: Notice, *, via: str = "webhook", can_
 
     tx.also(effect)
     return result
+
+
+async def is_ours(tx: Transaction, notice: Notice) -> bool:
+    """Whether a notice is about an account of this tenant that takes money today."""
+    own = await payment_requests.own_accounts(tx)
+    return any((one.bin, one.account) == (notice.bin, notice.account) for one in own)
 
 
 async def assign(

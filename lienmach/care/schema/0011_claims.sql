@@ -34,6 +34,7 @@ create index claim_state on claim (tenant, state, finished_at);
 create index claim_day on claim (tenant, finished_at) include (state, t_bhtt, accepted_vnd, paid_vnd, cut_vnd);
 create index claim_open on claim (tenant, finished_at) where state in ('waiting', 'findings', 'ready', 'rejected');
 create index claim_changed on claim (tenant, finished_at) where why = 'changed';
+create index claim_awaited on claim (tenant, sent_at) where state in ('sent', 'recalled');
 create index claim_unbuilt on claim (tenant, finished_at) where version = 0;
 create index claim_sum on claim (tenant, state, why) include (t_bhtt);
 create index claim_transaction on claim (tenant, transaction_number) where transaction_number <> '';
@@ -117,6 +118,7 @@ create table claim_rejection (
 );
 create index claim_rejection_visit on claim_rejection (tenant, encounter_id);
 create index claim_rejection_state on claim_rejection (tenant, state, due_on);
+create index claim_rejection_awaited on claim_rejection (tenant, received_at) where state = 'sent';
 
 create table claim_payment (                         -- what the fund paid or cut, by its list
     tenant       int  not null,
@@ -147,6 +149,20 @@ grant select, insert on claim_version, claim_answer, claim_payment to lienmach_a
 grant update (state, sent_at, transaction_number, answered_at, accepted_vnd, dropped_reason, dropped_by, dropped_at)
     on claim_version to lienmach_app;
 grant select, insert, update, delete on claim_finding to lienmach_app;
+
+-- Whether the receiver may have a message of which we have no receipt: a try whose answer never came, was none, or could
+-- not be taken in; unless the portal refused a later try by its own word (maKetQua), which says that nothing is there. A
+-- 404 of a wrong address or of a wall before the portal says nothing of it.
+create function message_is_unknown(one outbox_message) returns boolean language sql stable as $$
+    select exists (
+        select from generate_series(1, one.tries) n
+        left join outbox_answer a on a.tenant = one.tenant and a.message_id = one.message_id and a.try = n
+        where (a.try is null or a.problem = any(
+                   '{timeout,no-connection,server-error,wrong-answer,too-large,not-taken-in}'::text[]))
+          and not exists (select from outbox_answer l where l.tenant = one.tenant and l.message_id = one.message_id
+                          and l.try > n and l.outcome = 'refused' and l.problem <> 'not-taken-in'
+                            and position('"maKetQua"'::bytea in l.body) > 0))
+$$;
 
 create table catalogue_hand_in (                     -- one message with rows of our catalogues to the insurer's portal
     tenant             int  not null,

@@ -14,7 +14,7 @@ import asyncpg
 
 from lienmach.base import clock, errors, jobs
 from lienmach.base.actor import Actor
-from lienmach.care import outbox, resources
+from lienmach.care import outbox, patient_rules, resources
 from lienmach.identity import citizen_sessions
 from lienmach.identity.citizen_sessions import Request
 from lienmach.record import people
@@ -23,6 +23,7 @@ from lienmach.standards.vietnam import formats
 from lienmach.web import formats as shown
 
 CHANNEL = "sms"
+_NO_CODE = "******"  # what stands in the kept message in place of the code
 _OF_PHONE_MAX = 200
 _BORN_MAX = 2000
 _PATIENTS_MAX = 10
@@ -51,7 +52,9 @@ async def send(store: Store, job: jobs.Taken) -> None:
             if not await citizen_sessions.keep_code(connection, job.tenant, request.request_id, code_hash, found):
                 raise errors.Conflict("This request has its code already.")
 
-        outbox.queue(tx, CHANNEL, f"citizen-{request.request_id}", _message(request, code), subject="")
+        fleeting = outbox.Fleeting(request.until(), _message(request, _NO_CODE, to=formats.mask_phone(request.phone)))
+        key = f"citizen-{request.request_id}"
+        outbox.queue(tx, CHANNEL, key, _message(request, code, to=request.phone), subject="", fleeting=fleeting)
         tx.also(keep)
 
     await store.run(actor, work)
@@ -64,11 +67,12 @@ async def of_request(tx: Transaction, request: Request) -> list[str]:
     """
     hits = await people.find(tx, [people.Term("phone", request.phone, "phone", 0)], limit=_OF_PHONE_MAX)
     fitting = [resources.of(one.stored) for one in hits]
+    fitting = [one for one in fitting if request.phone in patient_rules.phones_of(one, tx.now)]
     if _may_be_child(tx, request.birth):
         low = datetime.combine(datetime.fromisoformat(request.birth).date(), time(), tzinfo=tx.tenant.time_zone)
         born = people.Born(low, low + timedelta(days=1), "birth", 0)
         same_day = [resources.of(one.stored) for one in await people.find(tx, [born], limit=_BORN_MAX)]
-        fitting += [one for one in same_day if request.phone in _phones_in_charge(one)]
+        fitting += [one for one in same_day if request.phone in _phones_in_charge(one, tx.now)]
     found: dict[str, None] = {}
     for one in fitting:
         if fits_birth(str(one.get("birthDate", "")), request.birth):
@@ -90,13 +94,8 @@ def _may_be_child(tx: Transaction, birth: str) -> bool:
     return birth > today.replace(year=today.year - _CHILD_YEARS, day=min(today.day, 28)).isoformat()
 
 
-def _phones_in_charge(patient: dict[str, Any]) -> set[str]:
-    return {
-        formats.compact_phone(str(one.get("value", "")))
-        for contact in patient.get("contact", ())
-        for one in contact.get("telecom", ())
-        if one.get("system") in (None, "phone", "sms")
-    }
+def _phones_in_charge(patient: dict[str, Any], at: datetime) -> set[str]:
+    return {number for contact in patient.get("contact", ()) for number in patient_rules.phones_of(contact, at)}
 
 
 async def _survivor(tx: Transaction, patient: dict[str, Any]) -> dict[str, Any] | None:
@@ -114,11 +113,11 @@ async def _survivor(tx: Transaction, patient: dict[str, Any]) -> dict[str, Any] 
     return None
 
 
-def _message(request: Request, code: str) -> bytes:
+def _message(request: Request, code: str, *, to: str) -> bytes:
     # Without diacritics: one text of the old alphabet costs a third, and reaches every phone.
     until = shown.clock_time(request.until())
     text = f"{code} la ma xem ho so suc khoe, dung den {until}. Khong dua ma nay cho bat ky ai, ke ca nhan vien y te."
-    return json.dumps({"to": request.phone, "text": text}).encode()
+    return json.dumps({"to": to, "text": text}).encode()
 
 
 JOBS = (jobs.Job(citizen_sessions.JOB, send, attempts_max=3),)

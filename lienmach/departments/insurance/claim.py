@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.care import catalogues, patients
+from lienmach.care import patients
 from lienmach.care.claims import claims, preflight, refused_recalls, rejections
 from lienmach.care.claims.claims import Version
 from lienmach.departments.insurance import claim_changes, claim_clocks, claim_words, desk_rights, mending, message_words
@@ -96,10 +96,11 @@ async def _render(
             "banner": await patients.read_banner(tx, claim.patient_id, en=shell.language_of(request) == "en"),
             "claim": claim,
             "word": word,
-            "clocks": clocks(claim, [one for one in returned if one.is_due], catalogues.today(tx)),
+            "clocks": clocks(claim, returned, tx.now, tx.tenant.time_zone),
             "is_late": claim.state in UNSENT and claim_clocks.is_late(claim.finished_at, claim.sent_at, tx.now),
             "findings": mending.of_findings(actor, own, claim.patient_id, await preflight.stored(tx, own)),
             "rejections": returned,
+            "may_resend": claim.may_be_resent(tx.now),
             "may_leave": await refused_recalls.may_be_left(tx, claim),
             "versions": _shown(await claims.versions(tx, own)),
             "words": claim_words,

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
-from lienmach.care.claims import claims
+from lienmach.care.claims import claims, deadlines
 from lienmach.care.claims.claims import Claim
 from lienmach.departments.insurance import claim_words
 from lienmach.record.transaction import Transaction
 
-CHANGED_MAX = 200
+FIRST_MAX = 20  # of each kind that a person has to do something about, beside other things
 _MONTHS = 13  # this one and the twelve before
 
 
@@ -57,8 +57,14 @@ async def by_state(tx: Transaction, on: date | None = None) -> list[Sum]:
         )  # fmt: skip
     else:
         rows = await tx.fetch(
-            """select state, why, count(*)::int as claims, sum(t_bhtt) as fund from claim
-               where tenant = $1 group by state, why""",
+            """with recursive g as (
+                   (select state, why from claim where tenant = $1 order by state, why limit 1)
+                   union all
+                   select n.* from g cross join lateral (select c.state, c.why from claim c where c.tenant = $1
+                       and (c.state, c.why) > (g.state, g.why) order by c.state, c.why limit 1) n)
+               select g.state, g.why, s.claims, s.fund from g cross join lateral (
+                   select count(*)::int as claims, sum(t_bhtt) as fund from claim
+                   where tenant = $1 and state = g.state and why = g.why) s""",
             tx.tenant.number,
         )  # fmt: skip
     unbuilt = await tx.fetch(
@@ -82,11 +88,14 @@ async def by_month(tx: Transaction) -> list[Month]:
     firsts = _firsts(tx.now.astimezone(zone).date())
     begun = [datetime.combine(one, time(), zone) for one in firsts]
     rows = await tx.fetch(
-        """select width_bucket(finished_at, $2::timestamptz[]) as place, count(*)::int as claims, sum(t_bhtt) as fund,
-                  sum(accepted_vnd) as accepted, sum(paid_vnd) as paid, sum(cut_vnd) as cut
-           from claim where tenant = $1 and finished_at >= $3 and finished_at < $4 and state not in ('none', 'recalled')
-           group by 1 order by 1 desc""",
-        tx.tenant.number, begun, begun[0], datetime.combine(date(9000, 1, 1), time(), zone),
+        """select m.place, s.* from unnest($2::timestamptz[], $3::timestamptz[]) with ordinality m(first, beyond, place)
+           cross join lateral (
+               select count(*)::int as claims, sum(t_bhtt) as fund, sum(accepted_vnd) as accepted,
+                      sum(paid_vnd) as paid, sum(cut_vnd) as cut
+               from claim where tenant = $1 and finished_at >= m.first and finished_at < m.beyond
+               and state not in ('none', 'recalled')) s
+           where s.claims > 0 order by m.place desc""",
+        tx.tenant.number, begun, [*begun[1:], datetime.combine(date(9000, 1, 1), time(), zone)],
     )  # fmt: skip
     unbuilt = await tx.fetch(
         """select width_bucket(c.finished_at, $2::timestamptz[]) as place, sum(a.t_bhtt) as fund from claim c
@@ -105,9 +114,35 @@ async def by_month(tx: Transaction) -> list[Month]:
     ]  # fmt: skip
 
 
-async def changed(tx: Transaction) -> list[Claim]:
-    """Paid claims whose statement is another since, oldest first."""
-    return await claims.listed(tx, states=("paid",), why=claims.CHANGED, limit=CHANGED_MAX)
+async def silent(tx: Transaction) -> Sum:
+    """Claims of which the portal has told nothing for as long as it shows answers."""
+    rows = await tx.fetch(
+        """select count(*)::int as claims, coalesce(sum(c.t_bhtt), 0) as fund from claim c
+           join claim_version v on v.tenant = $1 and v.encounter_id = c.encounter_id and v.version = c.sent_version
+           where c.tenant = $1 and c.state in ('sent', 'recalled') and c.sent_at < $2 and v.state = 'sent'""",
+        tx.tenant.number, tx.now - timedelta(days=deadlines.ANSWERS_SHOWN_DAYS),
+    )  # fmt: skip
+    return Sum(claim_words.SILENT, rows[0]["claims"], rows[0]["fund"])
+
+
+async def first_changed(tx: Transaction) -> list[Claim]:
+    """The first paid claims whose statement is another since, oldest first; all of them: the state paid-changed."""
+    return await claims.listed(tx, states=("paid",), why=claims.CHANGED, limit=FIRST_MAX)
+
+
+async def first_silent(tx: Transaction) -> list[Claim]:
+    """The first claims of which the portal has told nothing, oldest first; all of them: the state silent."""
+    states, _ = claim_words.states_of(claim_words.SILENT)
+    return await claims.listed(tx, states=states, is_silent=True, limit=FIRST_MAX)
+
+
+async def count_changed(tx: Transaction) -> int:
+    """How many paid claims there are whose statement is another since."""
+    rows = await tx.fetch(
+        "select count(*)::int as found from claim where tenant = $1 and why = 'changed' and state = 'paid'",
+        tx.tenant.number,
+    )  # fmt: skip
+    return int(rows[0]["found"])
 
 
 def _firsts(today: date) -> list[date]:

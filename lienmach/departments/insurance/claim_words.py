@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from lienmach.care.claims import claims
 
-PAID_CHANGED = "paid-changed"
+PAID_CHANGED, SILENT = "paid-changed", "silent"
 WHAT_TO_DO = (
     "Bảng kê đã khác sau khi quỹ trả tiền; không có gì tự gửi đi. Mở bảng kê để xem và chốt lại nếu chưa chốt, thống nhất "
     "với cơ quan bảo hiểm, rồi lập bản mới và gửi lại với lý do."
 )
-#: What a list says: a claim that waits is told by what it waits for.
+#: What a list says: a claim that waits is told by what it waits for. Silent ones are among those that were sent.
 STATES = {
     "waits-statement": "Chờ bảng kê",
     "stale": "Chờ lập lại bảng kê",
@@ -17,6 +17,7 @@ STATES = {
     "findings": "Có lỗi",
     "ready": "Sẵn sàng gửi",
     "sent": "Đã gửi",
+    "silent": "Không có trả lời",
     "rejected": "Bị trả",
     "accepted": "Được chấp nhận",
     "paid-changed": "Đổi sau khi quỹ trả",
@@ -31,6 +32,7 @@ TONES = {
     "findings": "bad",
     "ready": "blue",
     "sent": "blue",
+    "silent": "bad",
     "rejected": "bad",
     "accepted": "good",
     "paid-changed": "bad",
@@ -86,4 +88,6 @@ def states_of(word: str) -> tuple[tuple[str, ...], str]:
         return ("waiting",), word
     if word == PAID_CHANGED:
         return ("paid",), claims.CHANGED
+    if word == SILENT:
+        return ("sent", "recalled"), ""
     return ((word,), "") if word in STATES else (claims.STATES, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lienmach.care import outbox_delivery
-from lienmach.care.claims import answers, consideration, hand_in_answers
+from lienmach.care.claims import answers, consideration, hand_in_answers, quoting
 from lienmach.departments.insurance import (
     batches,
     catalogue,
@@ -22,7 +22,6 @@ from lienmach.departments.insurance import (
     statements,
     visit,
 )
-from lienmach.record.changes import OnChange
 from lienmach.web.department import Department, MenuItem
 
 DEPARTMENT = Department(
@@ -66,6 +65,6 @@ DEPARTMENT = Department(
             note="Tra cứu thẻ, check-in, đơn thuốc quốc gia, tin nhắn: đang chờ, đã gửi, bị từ chối và vì sao.",
         ),
     ),
-    jobs=(*outbox_delivery.JOBS, *consideration.JOBS, *answers.JOBS, *hand_in_answers.JOBS),
-    on_change=tuple(OnChange(kind, consideration.CHANGED) for kind in consideration.QUOTED),
+    jobs=(*outbox_delivery.JOBS, *consideration.JOBS, *quoting.JOBS, *answers.JOBS, *hand_in_answers.JOBS),
+    on_change=quoting.ON_CHANGE,
 )

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lienmach.base.actor import Actor
-from lienmach.care import outbox
+from lienmach.care import outbox, outbox_order
 from lienmach.departments.insurance import message_words
 from lienmach.web import rendering
 from lienmach.web.pages import page
@@ -39,7 +39,7 @@ async def show(request: Request, actor: Actor) -> Response:
             tries=[(one, _answer(one.answer, is_shown)) for one in tries],
             words=message_words,
             patient_id=message.subject.partition("/")[2] if message.subject.startswith("Patient/") else "",
-            may_retry=message.state in ("waiting", "refused", "stopped"),
+            may_retry=message.state in ("waiting", "refused", "stopped") and message.problem not in outbox_order.NEVER,
             may_stop=message.state in ("waiting", "refused"),
         )
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
+from lienmach.care.outbox import Message
+from lienmach.standards.vietnam import formats
+
 CHANNELS = {
     "insurance": "Tra cứu thẻ BHYT",
     "checkin": "Check-in BHYT",
@@ -27,7 +32,9 @@ PROBLEMS = {
     "refused": "Nơi nhận từ chối nội dung: hãy xem câu trả lời, sửa rồi gửi lại.",
     "not-taken-in": "Câu trả lời đã được giữ nhưng không ghi được vào hồ sơ: hãy báo người quản trị.",
     "stopped": "Đã dừng gửi; hãy mở tin gửi đi và gửi lại.",
-    "overtaken": "Bản mới hơn của hồ sơ này đã gửi rồi; bản cũ không gửi nữa.",
+    "overtaken": "Đã có bản hoặc lời mới hơn thay cho tin này; tin cũ không gửi nữa.",
+    "given-up": "Lần nộp này đã được bỏ; tin này không gửi nữa.",
+    "expired": "Mã trong tin đã hết hạn trước khi gửi được; người dân xin mã mới là được.",
     "duplicate": "Nơi nhận đã có mã này với nội dung khác: cần lập đơn với mã mới.",
 }
 
@@ -35,3 +42,13 @@ PROBLEMS = {
 def problem_of(word: str) -> str:
     """The sentence of a problem, "" for none."""
     return PROBLEMS.get(word, word)
+
+
+def receiver_of(message: Message) -> str:
+    """The phone of a short message, its middle hidden; "" for other channels."""
+    if message.channel != "sms":
+        return ""
+    try:
+        return formats.mask_phone(str(json.loads(message.body)["to"]))
+    except (ValueError, KeyError, TypeError):
+        return ""

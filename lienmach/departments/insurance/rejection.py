@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.care import catalogues, patients
+from lienmach.care import patients
 from lienmach.care.claims import building, claims, differences, rejections, replies
 from lienmach.care.claims.claims import Version
 from lienmach.care.claims.rejections import Rejection
@@ -87,11 +87,11 @@ async def _render(
         tx.access.note("search-type", what=f"Patient/{one.patient_id}", query=f"/insurance/rejections/{one.id}")
         versions = await claims.versions(tx, one.encounter_id)
         now = await _tables_now(tx, one.encounter_id)
-        today = catalogues.today(tx)
         values: dict[str, Any] = {
             "banner": await patients.read_banner(tx, one.patient_id, en=shell.language_of(request) == "en"),
             "one": one,
-            "clock": claim_clocks.clock(one.kind, one.due_on, today) if one.is_due else None,
+            "clock": claim_clocks.of_rejection(one, tx.now, tx.tenant.time_zone),
+            "may_answer": one.may_be_answered(tx.now),
             "value": _value(one, versions, now),
             "place": mending.place_of(actor, one.encounter_id, one.patient_id, one.field, rejections.link_of(one)),
             "problem_of": message_words.problem_of,

@@ -12,7 +12,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lienmach.base.actor import Actor
-from lienmach.care import catalogues
 from lienmach.care.claims import rejections
 from lienmach.care.claims.rejections import Rejection
 from lienmach.departments.insurance import claim_clocks, claim_words, desk_rights, message_words, visit_people
@@ -22,8 +21,9 @@ from lienmach.web import rendering, shell
 from lienmach.web.pages import page
 
 _ROWS_MAX = 100
+SILENT = "silent"
 VIEWS = {"open": ("open",), "answered": ("answered", "sent", "mended"), "closed": ("accepted", "kept", "closed")}
-VIEW_WORDS = {"open": "Chưa xử lý", "answered": "Chờ trả lời", "closed": "Đã xong"}
+VIEW_WORDS = {"open": "Chưa xử lý", "answered": "Chờ trả lời", SILENT: "Không có trả lời", "closed": "Đã xong"}
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,17 @@ class Line:
 
 @page("claims.read")
 async def index(request: Request, actor: Actor) -> Response:
-    """GET /insurance/rejections?view=open|answered|closed — by the day that they are due; with htmx the block `rows`."""
+    """GET /insurance/rejections?view=open|answered|silent|closed — by the day that they are due; with htmx the block
+    `rows`. silent: our words of which the portal has said nothing for as long as it shows answers.
+    """
     view = request.query_params.get("view", "open")
-    view = view if view in VIEWS else "open"
+    view = view if view in VIEW_WORDS else "open"
     async with request.app.state.store.begin(actor) as tx:
         tx.access.note("search-type", query="/insurance/rejections")
-        found = await rejections.listed(tx, states=VIEWS[view], limit=_ROWS_MAX)
+        if view == SILENT:
+            found = await rejections.silent(tx, limit=_ROWS_MAX)
+        else:
+            found = await rejections.listed(tx, states=VIEWS[view], limit=_ROWS_MAX)
         return rendering.render(
             request,
             "insurance/rejections.html",
@@ -51,6 +56,7 @@ async def index(request: Request, actor: Actor) -> Response:
             lines=await _lines(tx, found, is_english=shell.language_of(request) == "en"),
             losses=losses(found),
             view=view,
+            silent=await rejections.count_silent(tx),
             views=VIEW_WORDS,
             is_full=len(found) >= _ROWS_MAX,
             words=claim_words,
@@ -62,11 +68,10 @@ async def index(request: Request, actor: Actor) -> Response:
 
 async def _lines(tx: Transaction, found: list[Rejection], *, is_english: bool) -> list[Line]:
     people = await visit_people.of(tx, [one.patient_id for one in found], is_english=is_english)
-    today = catalogues.today(tx)
     lines = []
     for one in sorted(found, key=lambda one: (one.due_on or date.max, one.said_at)):
         person = people.get(one.patient_id)
-        due = claim_clocks.clock(one.kind, one.due_on, today) if one.is_due else None
+        due = claim_clocks.of_rejection(one, tx.now, tx.tenant.time_zone)
         lines.append(Line(one, person.name if person else one.ma_lk, bool(person and person.demo), due))
     return lines
 

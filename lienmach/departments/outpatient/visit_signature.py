@@ -85,11 +85,6 @@ async def sign(request: Request, actor: Actor) -> Response:
             raise errors.Conflict("Nội dung đã đổi sau khi bạn xem; hãy đọc lại rồi ký.")
         if content.has_line_faults:
             raise errors.Unprocessable("Đơn thuốc nháp còn dòng chưa đủ liều, số lần hoặc số ngày.")
-        days = [one.days for one in content.lines]
-        category = form.get("category") or await visit_end.category_of(tx, encounter)
-        signs_from = await visit_end.signs_from(tx, encounter, category, days)
-        if signs_from is not None:
-            raise errors.Conflict("Lượt khám BHYT vừa mở trong phút này; hãy ký từ phút sau (TIM-01).")
         ending = visit_end.Ending(
             content.note.texts, content.note.main, content.note.others, content.lines, content.reasons
         )

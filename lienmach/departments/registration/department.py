@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lienmach.care import booking
+from lienmach.care import booking, patient_rules
 from lienmach.departments.registration import (
     arrival,
     arrivals,
@@ -79,5 +79,6 @@ DEPARTMENT = Department(
     ),
     jobs=booking.JOBS,
     on_change=(OnChange("Schedule", booking.SCHEDULE_CHANGED),),
+    guards=(("Patient", patient_rules.guard_stamp), ("Patient", patient_rules.guard_phones)),
     addresses=("/dat-kham", "/bang-goi", "/so/"),
 )

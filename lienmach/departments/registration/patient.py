@@ -14,7 +14,6 @@ from starlette.routing import Route
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.care import access_questions, systems
 from lienmach.departments.registration import banners, summaries, titles
 from lienmach.departments.registration.summaries import KIND_OF, KINDS
 from lienmach.identity import roles
@@ -40,11 +39,9 @@ async def show(request: Request, actor: Actor) -> Response:
     async with request.app.state.store.begin(actor) as tx:
         tx.access.note("search-system", what=f"Patient/{patient_id}", query=f"/registration/patients/{patient_id}")
         banner = await banners.read(tx, patient_id, language)
-        # What the person asks about those who opened the record is not theirs to read: no part of the person's life.
-        kept_back = (life.code_term(tx, "Task", systems.TASK_KIND, access_questions.KIND),)
-        counts = await life.overview(tx, patient_id, without=kept_back)
+        counts = await life.overview(tx, patient_id)
         visits = await _visits(tx, patient_id) if asked["facility"] or not rendering.is_fragment(request) else []
-        wanted = replace(_filter(tx, asked, counts, visits), without=kept_back)
+        wanted = _filter(tx, asked, counts, visits)
         found = await life.page(tx, patient_id, wanted, count=PAGE_COUNT, after=asked["after"])
         days = await _days(tx, found.entries, patient_id, language)
         more = ""

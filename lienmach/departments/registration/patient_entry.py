@@ -10,7 +10,6 @@ from starlette.routing import Route
 
 from lienmach.base import errors
 from lienmach.base.actor import Actor
-from lienmach.care import access_questions, resources
 from lienmach.departments.registration import banners, card, fhir_words, summaries, titles
 from lienmach.departments.registration.patient import checked_id
 from lienmach.identity import roles
@@ -105,10 +104,7 @@ def _path(request: Request) -> tuple[str, str, str]:
 
 def _check_person(stored: Stored, patient_id: str) -> None:
     # Another person's entry under this person's banner would be read as this person's.
-    is_anothers = stored.patient is not None and stored.patient != patient_id
-    if is_anothers or (
-        stored.type == "Task" and stored.op != "D" and access_questions.is_question(resources.of(stored))
-    ):
+    if stored.patient is not None and stored.patient != patient_id:
         raise errors.NotFound("this entry is not about this person")
 
 

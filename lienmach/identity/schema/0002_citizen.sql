@@ -32,6 +32,7 @@ create table citizen_session (
     expires_at   timestamptz not null                    -- the absolute end
 );
 create index citizen_session_tenant on citizen_session (tenant, expires_at);
+create index citizen_session_patient on citizen_session (tenant, patient);
 
 do $$
 declare t text;

@@ -44,7 +44,7 @@ class Side:
     eager: the side index narrows well enough to drive a query (equality, prefix, bounded range);
     false for `:contains`, `ne`, open ranges, quantities without a unit: use it as a filter by rid.
     low: for 'dat', every matching row has low[0] <= lo < low[1] (None: open on that side). Where
-    `parameter.date_first`, ix.d1 of every match lies there too.
+    `parameter.date_leads`, ix.d1 of every match lies there too.
     """
 
     table: str

@@ -42,6 +42,7 @@ class Parameter:
     hot: its terms are in `post` too. low_selectivity: status-like; filter only, never drive a query.
     patient: it is the reference behind `ix.pat` of this type (the term in pat is then exact).
     date_first: `ix.d1` of this type is the low edge of this parameter's first value (sorting by it may use d1).
+    date_leads: it is the first of the main dates: of a row that has it, `ix.d1` is the low edge of its value.
     date_rank: its place among the main dates of the type, else None.
     required: a valid resource always has a value. bindings: value sets of its `code` elements.
     reads: the parameters whose index it uses instead of its own; narrowed: it takes only some of their values.
@@ -62,6 +63,7 @@ class Parameter:
     low_selectivity: bool = False
     patient: bool = False
     date_first: bool = False
+    date_leads: bool = False
     date_rank: int | None = None
     required: bool = False
     bindings: tuple[str, ...] = ()

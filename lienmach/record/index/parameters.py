@@ -158,6 +158,9 @@ def compile(
     hot = (code == "identifier" and kind == "token") or (type, code) in catalogue.HOT
     ranks = catalogue.PRIMARY_DATES.get(type, ())
     plain = compiled.datatypes <= {"code", "boolean"}
+    leads = ranks[:1] == (code,) and not any(
+        isinstance(step, path.Key) and step.many for branch in compiled.branches for step in branch.steps
+    )
     return Parameter(
         type,
         code,
@@ -171,8 +174,8 @@ def compile(
         hot=hot,
         low_selectivity=kind == "token" and not hot and (plain or code in catalogue.LOW_SELECTIVITY),
         patient=kind == "reference" and _is_subject(type, compiled),
-        date_first=ranks == (code,)
-        and not any(isinstance(step, path.Key) and step.many for branch in compiled.branches for step in branch.steps),
+        date_first=leads and len(ranks) == 1,
+        date_leads=leads,
         date_rank=ranks.index(code) if code in ranks else None,
         required=compiled.required and kind in ("token", "reference", "uri"),
         bindings=tuple(dict.fromkeys(_bindings(definitions, compiled))) if kind == "token" else (),

@@ -43,6 +43,7 @@ def with_reads(parameters: list[Parameter], customs: set[str]) -> Iterator[Param
             narrowed=narrowed,
             hot=all(one.hot for one in sources),
             date_first=len(sources) == 1 and sources[0].date_first,
+            date_leads=len(sources) == 1 and sources[0].date_leads,
         )
 
 

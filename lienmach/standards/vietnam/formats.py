@@ -114,3 +114,9 @@ def write_phone(text: str) -> str:
     """ "0912 345 678"; a number that is no Vietnamese one comes back as typed."""
     digits = compact_phone(text)
     return f"{digits[:-6]} {digits[-6:-3]} {digits[-3:]}" if digits else text
+
+
+def mask_phone(text: str) -> str:
+    """ "091****678", for who may know which phone was meant and not the number; a masked one stays as it is."""
+    digits = compact_phone(text)
+    return f"{digits[:3]}****{digits[-3:]}" if digits else text if "****" in text else "****"

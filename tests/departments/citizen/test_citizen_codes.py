@@ -10,7 +10,10 @@ import pytest
 
 from lienmach.base import jobs
 from lienmach.departments.citizen import codes
+from lienmach.simulators import sms
+from tests.care import outbox_work
 from tests.departments.citizen.own_world import PHONE, OwnRecord
+from tests.simulators import running
 
 
 async def test_of_a_mother_and_a_child_with_one_phone_the_birth_date_tells(own: OwnRecord) -> None:
@@ -82,6 +85,22 @@ async def test_the_record_of_the_dead_and_one_out_of_use_get_no_code(own: OwnRec
 
 
 @pytest.mark.parametrize(
+    "more,is_sent",
+    [
+        ({"use": "mobile", "period": {"end": "2099"}}, True),
+        ({"use": "old"}, False),
+        ({"period": {"end": "2025-06-30"}}, False),
+    ],
+)
+async def test_a_number_that_is_no_longer_the_persons_gets_no_code(
+    own: OwnRecord, more: dict[str, Any], is_sent: bool
+) -> None:
+    await own.person(telecom=[{"system": "phone", "value": PHONE, **more}])
+    await own.ask(own.browser())
+    assert bool(await own.messages()) is is_sent
+
+
+@pytest.mark.parametrize(
     "known,typed,fits",
     [
         ("1958-02-01", "1958-02-01", True),
@@ -117,3 +136,23 @@ async def test_a_job_that_comes_too_late_sends_nothing(own: OwnRecord, owner: as
     await owner.execute("update citizen_request set asked_at = asked_at - interval '5 minutes'")
     await own.work()
     assert not await own.messages()
+
+
+async def test_the_code_of_a_message_that_was_sent_stands_nowhere(own: OwnRecord, owner: asyncpg.Connection) -> None:
+    await own.person()
+    async with running.here(sms) as phones:
+        outbox_work.connect(own.clinic.store, sms_url=phones.url)
+        await own.ask(own.browser())
+        message = await own.last_message()
+        code = own.code_in(message)
+        assert message["to"] == PHONE
+        await outbox_work.work(own.clinic.store, own.clinic.pool)
+        assert (await phones.state())["messages"] == 1
+    kept = [bytes(one["body"]).decode() for one in await owner.fetch("select body from outbox_message")]
+    assert len(kept) == 1 and code not in kept[0] and PHONE not in kept[0] and "****** la ma" in kept[0]
+    desk = own.browser("10.0.0.9")
+    await desk.sign_in("insurance")
+    await desk.get("/insurance/messages?view=sent&channel=sms")
+    assert "091****678" in desk.words() and "Đã gửi" in desk.words() and code not in desk.page
+    await desk.get(re.findall(r"/insurance/messages/[0-9a-f]{32}", desk.page)[0])
+    assert "Gửi đến 091****678." in desk.words() and code not in desk.page and PHONE not in desk.page

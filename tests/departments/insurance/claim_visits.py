@@ -89,6 +89,14 @@ class ClaimVisits:
         async with self.visits.clinic.store.begin(SYSTEM) as tx:
             return await of_visit(tx, own)
 
+    async def moved(self, own: str, state: str) -> None:
+        """The claim stands in a state, whatever led to it."""
+
+        async def work(tx: Transaction) -> None:
+            storing.move(tx, await claims.read(tx, own), state)
+
+        await self.run(work)
+
     async def claim(self, own: str) -> Claim:
         async with self.visits.clinic.store.begin(SYSTEM) as tx:
             return await claims.read(tx, own)

@@ -119,3 +119,17 @@ def test_what_is_no_date_gives_no_reading(text):
 
 def test_every_reading_is_echoed():
     assert [one.echo for one in dates_typed.read("1258", TODAY)] == ["01/02/1958", "tháng 12/1958 (không rõ ngày)"]
+
+
+@pytest.mark.parametrize(
+    "text,masked",
+    [
+        ("0912 345 678", "091****678"),
+        ("+84912345678", "091****678"),
+        ("091****678", "091****678"),
+        ("x", "****"),
+        ("", "****"),
+    ],
+)
+def test_a_masked_phone_keeps_its_ends_only(text: str, masked: str) -> None:
+    assert formats.mask_phone(text) == masked
